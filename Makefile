@@ -1,0 +1,86 @@
+# One target per thing a person wants; CONTRIBUTING.md says which to use when.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+PYTHON ?= python3
+SCENARIO ?= leak
+APPROVE ?= ask
+PYTEST := .venv/bin/pytest
+INSTALLED := .venv/installed
+
+.PHONY: help
+help: ## List the targets
+	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+.PHONY: demo cluster cluster-down
+demo: need-cluster need-hosts $(INSTALLED) ## One incident from page to verified fix (APPROVE=yes, SCENARIO=miner)
+	@.venv/bin/python -m tests.testbed.demo --scenario=$(SCENARIO) --approve=$(APPROVE)
+
+cluster: need-cluster need-hosts $(INSTALLED) ## Leave a cluster with the operator running; prints its KUBECONFIG
+	@.venv/bin/python -m tests.testbed.local up
+
+cluster-down: $(INSTALLED) ## Remove what `make cluster` left
+	@.venv/bin/python -m tests.testbed.local down
+
+.PHONY: test test-unit test-cluster test-e2e
+test: need-cluster need-hosts need-lint $(INSTALLED) ## Everything: set-up, lint, and every test
+	@$(MAKE) --no-print-directory lint; lint=$$?; \
+	$(PYTEST); tests=$$?; \
+	[ $$lint = 0 ] || echo "make lint failed as well: see above"; \
+	exit $$(( lint ? lint : tests ))
+
+test-unit: $(INSTALLED) ## Seconds; no root, no network
+	@$(PYTEST) tests/unit tests/model
+
+test-cluster: need-cluster $(INSTALLED) ## Against a real API server, without hosts; no root
+	@$(PYTEST) tests/cluster
+
+test-e2e: need-cluster need-hosts $(INSTALLED) ## Against a real API server and real systemd hosts
+	@$(PYTEST) tests/host tests/host_ssh tests/e2e
+
+.PHONY: lint generate lock
+lint: need-lint $(INSTALLED) ## Style, types, layers, shell scripts, generated files up to date
+	@failed=; \
+	try() { echo "lint: $$*"; "$$@" || failed+=$$'\n  '"$$*"; }; \
+	try .venv/bin/ruff check --quiet; \
+	try .venv/bin/ruff format --check --quiet; \
+	try .venv/bin/mypy; \
+	try .venv/bin/lint-imports --no-logo; \
+	try shellcheck $$(grep -IrlE '^#! ?/(usr/)?bin/(env )?(ba|da)?sh' .ci host tests/testbed); \
+	try .venv/bin/python -m firstresponder.api.generate --check; \
+	try .venv/bin/python -m firstresponder.kube.manifests --check; \
+	[ -z "$$failed" ] || { echo "lint failed:$$failed"; exit 1; }
+
+generate: $(INSTALLED) ## Write crds/ and deploy/ from the code
+	@.venv/bin/python -m firstresponder.api.generate
+	@.venv/bin/python -m firstresponder.kube.manifests
+
+lock: $(INSTALLED) ## Compile requirements.lock anew from pyproject.toml
+	@$(FIND_UV); $$uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+		--group dev --output-file requirements.lock pyproject.toml
+
+# Exactly what requirements.lock names, nothing else; uv itself stays beside it, in .venv/uv, where
+# the machine has none.
+FIND_UV = uv=uv; uv --version >/dev/null 2>&1 || uv=.venv/uv/bin/uv
+$(INSTALLED): requirements.lock pyproject.toml | need-python
+	@echo "Installing the packages of requirements.lock into .venv"
+	@set -e; $(FIND_UV); \
+	if [ $$uv = uv ]; then \
+		[ -x .venv/bin/python ] || uv venv --quiet --python "$$(command -v $(PYTHON))" .venv; \
+	elif [ ! -x $$uv ]; then \
+		$(PYTHON) -m venv .venv; \
+		.venv/bin/python -m pip install --quiet --disable-pip-version-check --target .venv/uv uv; \
+	fi; \
+	$$uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock; \
+	$$uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The first line of output says what this machine lacks and what to do; Debian packages are
+# installed when we are root.
+.PHONY: need-python need-cluster need-hosts need-lint
+need-python need-cluster need-hosts need-lint:
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "error: no $(PYTHON): install Python 3.11 or newer, or name one: make PYTHON=…"; exit 1; }
+	@$(PYTHON) -m tests.testbed.preflight $(@:need-%=%)

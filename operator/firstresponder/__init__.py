@@ -1,0 +1,1 @@
+"""First Responder: a Kubernetes operator that takes the page first."""

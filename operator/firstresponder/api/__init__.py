@@ -1,0 +1,1 @@
+"""The resources, one file a kind. The models are the source; `crds/` is generated from them."""

@@ -1,0 +1,487 @@
+"""Incident: something is wrong on some hosts, what was seen, decided, done and verified about it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from firstresponder.api.base import (
+    JSON,
+    ApiModel,
+    Conditions,
+    Digest,
+    Expression,
+    Free,
+    FreeMap,
+    Label,
+    ObjectName,
+    Resource,
+    ServiceName,
+    ShortText,
+    StatusModel,
+    Text,
+    Time,
+    column,
+    name_at_most,
+)
+from firstresponder.api.escalationpolicy import Money
+from firstresponder.api.packet import DecisionPacket
+from firstresponder.api.reasons import EscalationReason
+from firstresponder.api.runbook import FollowUp, Recommendation
+
+_ATOMIC: dict[str, JSON] = {"x-kubernetes-list-type": "atomic"}
+
+
+class Phase(StrEnum):
+    """The machine's cursor. Conditions are the contract; more phases may come."""
+
+    PENDING = "Pending"
+    TRIAGING = "Triaging"
+    AWAITING_APPROVAL = "AwaitingApproval"
+    ACTING = "Acting"
+    VERIFYING = "Verifying"
+    RESOLVED = "Resolved"
+    ESCALATED = "Escalated"
+
+
+class HostAssignment(ApiModel):
+    """A host and the role that it plays."""
+
+    role: Label
+    """A role of the runbook; target is the host that the incident is about."""
+    name: ObjectName
+    """The name of a Host in this namespace."""
+
+
+class Impact(ApiModel):
+    """Whom and what the incident costs."""
+
+    customers: Annotated[int, Field(ge=0)] | None = None
+    """How many customers are affected."""
+    revenue_loss_per_hour: Money | None = None
+    """What is lost in an hour."""
+
+
+class Alert(ApiModel):
+    """The alert that this incident comes from. All of it is untrusted data."""
+
+    name: ShortText
+    """The alert's name; runbooks match it."""
+    fingerprint: ShortText | None = None
+    """What the same alert has in common each time it fires."""
+    start_time: Time | None = None
+    """Since when it fires; taken as the detection time where none is given."""
+    labels: Annotated[dict[str, Text], Field(max_length=64)] = {}
+    """The alert's labels."""
+    annotations: Annotated[dict[str, Text], Field(max_length=64)] = {}
+    """The alert's annotations."""
+
+
+class RunbookReference(ApiModel):
+    """A Runbook of this namespace."""
+
+    name: ObjectName
+    """The Runbook's name."""
+
+
+IMMUTABLE = (
+    "type", "service", "hosts", "summary", "detectionTime", "severity", "impact", "alert", "runbookRef"
+)  # fmt: skip
+_ONE_WAY = ("abort", "fixIncorrect")
+
+
+def _incident_rules() -> list[JSON]:
+    frozen = [
+        {
+            "rule": f"has(self.{f}) == has(oldSelf.{f}) && (!has(self.{f}) || self.{f} == oldSelf.{f})",
+            "message": f"spec.{f} is immutable: open a new Incident instead",
+            "fieldPath": f".{f}",
+        }
+        for f in IMMUTABLE
+    ]
+    one_way = [
+        {
+            "rule": f"!has(oldSelf.{f}) || !oldSelf.{f} || (has(self.{f}) && self.{f})",
+            "message": f"spec.{f} is one-way: once true it stays true",
+            "fieldPath": f".{f}",
+        }
+        for f in _ONE_WAY
+    ]
+    return frozen + one_way
+
+
+class IncidentSpec(ApiModel):
+    """What is wrong and where; immutable but for parameters, abort and fixIncorrect."""
+
+    model_config = {"json_schema_extra": {"x-kubernetes-validations": _incident_rules()}}
+
+    type: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z][A-Za-z0-9]*$")]
+    """What is wrong, for example HighCPU; runbooks match it."""
+    service: ServiceName
+    """The service that suffers; its unit is usually SERVICE.service."""
+    hosts: Annotated[
+        list[HostAssignment],
+        Field(
+            max_length=16,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["role"]},
+        ),
+    ] = []
+    """The hosts by role; roles left out are found by the runbook's selectors."""
+    summary: Text | None = None
+    """What is wrong, in one sentence."""
+    detection_time: Time | None = None
+    """When it was noticed, otherwise when the alert began or this object was created."""
+    severity: Literal["Critical", "Warning", "Info"] = "Warning"
+    """How bad it is."""
+    impact: Impact | None = None
+    """Whom and what it costs; beyond the EscalationPolicy's thresholds people are told at once."""
+    alert: Alert | None = None
+    """The alert that it comes from, if any."""
+    parameters: Annotated[dict[str, Free], Field(max_length=32)] = {}
+    """Overrides of the runbook's parameters, within its bounds."""
+    runbook_ref: RunbookReference | None = None
+    """The Runbook to use; otherwise the only one that matches."""
+    abort: bool = False
+    """The human's brake: nothing further is started. One-way."""
+    fix_incorrect: bool = False
+    """A human's mark afterwards that the fix was wrong; counts in the false-action rate. One-way."""
+
+
+class RevisionReference(StatusModel):
+    """The exact content of a runbook."""
+
+    runbook: ObjectName
+    """The Runbook's name."""
+    name: ObjectName
+    """The ControllerRevision's name."""
+    digest: Digest
+    """The digest of the content."""
+    git_revision: ShortText | None = None
+    """The Runbook's annotation firstresponder.dev/git-revision."""
+
+
+class RelatedIncident(StatusModel):
+    """Another incident that this one has to do with."""
+
+    name: ObjectName
+    """The Incident's name."""
+    uid: ShortText
+    """The Incident's uid."""
+    relation: Literal["SameCause", "Recurrence"]
+    """Whether both have one cause, or one is the other come back."""
+
+
+class Unavailable(StatusModel):
+    """Why nothing was observed."""
+
+    reason: ShortText
+    """In one word."""
+    message: Text
+    """In words, with what to do."""
+
+
+class Evidence(StatusModel):
+    """What one diagnostic saw. ``values`` is what expressions read: complete, or not there at all."""
+
+    name: ShortText
+    """The diagnostic's name."""
+    runbook: ObjectName
+    """The runbook that asked for it."""
+    source: ShortText
+    """The program that was run."""
+    role: Label
+    """The role of the host."""
+    host: ObjectName | None = None
+    """The Host's name."""
+    observed_time: Time
+    """When it was observed."""
+    values: FreeMap = {}
+    """What expressions read: complete, or not there at all."""
+    excerpt: Annotated[str, StringConstraints(max_length=4096)] | None = None
+    """The beginning of what was printed, redacted."""
+    truncated: bool = False
+    """Whether the output was cut off."""
+    unavailable: Unavailable | None = None
+    """Why nothing was observed."""
+
+
+class RoleCast(StatusModel):
+    """The host that played a role in triage, and what expressions knew of it."""
+
+    role: Label
+    """The role."""
+    name: ObjectName
+    """The Host's name."""
+    address: ShortText
+    """The Host's address."""
+    expected_units: Annotated[list[ShortText], Field(max_length=64)] = []
+    """Units that were expected to use this host."""
+
+
+class HypothesisResult(StatusModel):
+    """``kind`` tells guards, the symptom and hypotheses apart; ``runbook`` whose they are."""
+
+    name: ShortText
+    """The guard, variable, hypothesis or precondition that was judged."""
+    runbook: ObjectName | None = None
+    """The Runbook or TriagePlaybook that it belongs to."""
+    kind: Literal["Guard", "Symptom", "Hypothesis", "Precondition"] = "Hypothesis"
+    """What of the runbook was judged."""
+    likelihood: int | None = None
+    """The likelihood that the runbook gives a hypothesis."""
+    verdict: Literal["Holds", "Refuted", "Unknown"]
+    """True is Holds, false is Refuted."""
+    because: Text
+    """The values that it rests on, or what is not known."""
+
+
+class FailurePoint(StatusModel):
+    """Where it fails."""
+
+    component: Text | None = None
+    """The component."""
+    host: Text | None = None
+    """The Host's name."""
+    release: Text | None = None
+    """The release."""
+    request: Text | None = None
+    """The request."""
+
+
+class RootCause(StatusModel):
+    """The cause, as the runbook words it."""
+
+    symptom: Text | None = None
+    """The variable that is true while the incident lasts."""
+    failure_point: FailurePoint | None = None
+    """Where it fails."""
+    evidence: Annotated[list[Text], Field(max_length=32)] = []
+    """What speaks for it."""
+    reproduction: Annotated[list[Text], Field(max_length=16)] = []
+    """How to bring it about again, step by step."""
+    minimal_fix: Text | None = None
+    """The least that helps now."""
+    verification: Annotated[list[Text], Field(max_length=16)] = []
+    """When it is fixed."""
+    stop_conditions: Annotated[list[Text], Field(max_length=16)] = []
+    """When to stop trying."""
+    summary: Text | None = None
+    """The cause in one sentence."""
+
+
+class ApprovalRequestReference(StatusModel):
+    """The request for approval of the packet."""
+
+    name: ObjectName
+    """The ApprovalRequest's name."""
+    uid: ShortText | None = None
+    """Its uid, once it exists."""
+
+
+class AttemptState(StrEnum):
+    STARTED = "Started"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    INDETERMINATE = "Indeterminate"
+
+
+class Attempt(StatusModel):
+    """One order sent to one host. ``id`` is the sha256 of the order: the same order can run only once."""
+
+    id: Annotated[str, StringConstraints(max_length=64, pattern=r"^[0-9a-f]{64}$")]
+    """The sha256 of the order: the same order can run only once."""
+    ordinal: int
+    """Counts the packets of the incident from 1."""
+    action: ShortText
+    """The action's name in the runbook."""
+    host: ObjectName
+    """The Host's name."""
+    machine: ShortText
+    """The machine-id that the order is for."""
+    boot: ShortText
+    """The boot that the order is for."""
+    not_after: int
+    """The last moment to begin, in unix seconds by the host's clock."""
+    packet_digest: Digest
+    """The packet that was approved."""
+    state: AttemptState
+    """Indeterminate: nobody can know whether it ran; it is never repeated."""
+    start_time: Time
+    """When it was recorded as started, before the order was sent."""
+    completion_time: Time | None = None
+    """When the action ended by the host's clock, if the host recorded it."""
+    end_clock: Annotated[str, StringConstraints(max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?$")] | None = None
+    """The same moment in unix seconds with fraction, for reading the journal from then on."""
+    exit_code: int | None = None
+    """The exit status of the action on the host."""
+    reason: ShortText | None = None
+    """Why it ended so, in one word."""
+    message: Text | None = None
+    """Why it ended so."""
+    proof: Annotated[list[Text], Field(max_length=64)] = []
+    """What the action printed on the host."""
+
+
+class CriterionResult(StatusModel):
+    """A verification criterion as it stood at the last sample."""
+
+    name: Label
+    """The criterion's name."""
+    require: Expression | None = None
+    """Its CEL condition."""
+    holds: bool
+    """Whether it was true."""
+    because: Text = ""
+    """The values that it rests on, or what is not known."""
+    since: Time | None = None
+    """Since when it has held without a break."""
+
+
+class Verification(StatusModel):
+    """Whether the fix is good."""
+
+    start_time: Time
+    """The end of the action, or of triage when nothing was acted on."""
+    not_before: Annotated[str, StringConstraints(max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?$")] | None = None
+    """The end of the action in unix seconds by the host's clock: journals are read from then on."""
+    window_seconds: int
+    """How long every criterion must hold without a break."""
+    samples: int = 0
+    """How many looks were taken."""
+    criteria: Annotated[list[CriterionResult], Field(max_length=16)] = []
+    """Each criterion at the last look."""
+    result: Literal["Passed", "Failed"] | None = None
+    """Absent while it goes on."""
+
+
+class DiagnosticResult(StatusModel):
+    """What one diagnostic or hypothesis came to."""
+
+    name: ShortText
+    """Its name."""
+    result: Text
+    """In words."""
+
+
+class Escalation(StatusModel):
+    """Everything that a human needs to go on, in one place."""
+
+    reason: EscalationReason
+    """Why, in one word; docs/reasons.md explains each."""
+    message: Text
+    """Why, in words."""
+    to: Annotated[list[Label], Field(max_length=8)] = []
+    """Contacts of the EscalationPolicy."""
+    time: Time
+    """When."""
+    diagnostic_results: Annotated[list[DiagnosticResult], Field(max_length=64)] = []
+    """What every diagnostic and hypothesis came to."""
+    attempted_fix: Text | None = None
+    """What was tried, and how it ended."""
+    verification_result: Text | None = None
+    """Which criteria held and which did not."""
+    human_action: Text
+    """What that person has to do."""
+
+
+class TimelineEntry(StatusModel):
+    """Something that happened."""
+
+    time: Time
+    """When; of an action, by the host's clock."""
+    event: ShortText
+    """What, in one word."""
+    details: Text = ""
+    """What, in words."""
+    by: Annotated[str, StringConstraints(max_length=1024)] | None = None
+    """The user who did it."""
+
+
+class ServiceLevel(StatusModel):
+    """The service level indicators of one incident; seconds are whole."""
+
+    detection_time: Time
+    """When it was noticed."""
+    start_time: Time | None = None
+    """When the operator began."""
+    resolution_time: Time | None = None
+    """When it was verified as fixed."""
+    mttd_seconds: int | None = None
+    """From detection to the operator's beginning."""
+    mttr_seconds: int | None = None
+    """From the operator's beginning to the resolution."""
+    escalated: bool = False
+    """Whether a human had to take over."""
+    fix_correct: bool | None = None
+    """Whether the fix was right; absent when nothing was tried or nobody knows."""
+
+
+class IncidentStatus(StatusModel):
+    """Everything that was seen, decided, done and verified."""
+
+    observed_generation: int = 0
+    """The generation of the spec that this was said of."""
+    phase: Phase = Phase.PENDING
+    """How far the operator is; programs should read the conditions."""
+    conditions: Conditions = []
+    """Triaged, Approved, Acted, Verified, Resolved, Escalated, and Closed at every end."""
+    runbook_revision_ref: RevisionReference | None = None
+    """The exact runbook that is used, whatever becomes of the Runbook."""
+    playbook_revision_ref: RevisionReference | None = None
+    """The exact TriagePlaybook that led to the runbook."""
+    related_incidents: Annotated[list[RelatedIncident], Field(max_length=32, json_schema_extra=_ATOMIC)] = []
+    """Other incidents that this one has to do with."""
+    parameters: Annotated[dict[str, ShortText], Field(max_length=32)] = {}
+    """The resolved parameters that triage used."""
+    roles: Annotated[list[RoleCast], Field(max_length=16, json_schema_extra=_ATOMIC)] = []
+    """The hosts as they were cast in triage."""
+    margin_points: int | None = None
+    """The ambiguity margin that the decision was made with."""
+    evidence: Annotated[list[Evidence], Field(max_length=64, json_schema_extra=_ATOMIC)] = []
+    """What was observed in triage."""
+    hypotheses: Annotated[list[HypothesisResult], Field(max_length=64, json_schema_extra=_ATOMIC)] = []
+    """The verdict on everything that was judged."""
+    root_cause: RootCause | None = None
+    """The cause that was found."""
+    decision_packet: DecisionPacket | None = None
+    """What is proposed, word for word."""
+    approval_request_ref: ApprovalRequestReference | None = None
+    """The request for approval of the packet."""
+    attempts: Annotated[list[Attempt], Field(max_length=32, json_schema_extra=_ATOMIC)] = []
+    """What was done on hosts."""
+    verification: Verification | None = None
+    """Whether the fix is good."""
+    escalation: Escalation | None = None
+    """Why a human has to take over, with all that is needed."""
+    recommendations: Annotated[list[Recommendation], Field(max_length=16, json_schema_extra=_ATOMIC)] = []
+    """Said to humans, never executed."""
+    timeline: Annotated[list[TimelineEntry], Field(max_length=200, json_schema_extra=_ATOMIC)] = []
+    """What happened, in order; the first 20 and the last 180 entries."""
+    timeline_dropped: int = 0
+    """How many entries in the middle were dropped."""
+    sli: ServiceLevel | None = None
+    """The service level indicators."""
+    follow_ups: Annotated[list[FollowUp], Field(max_length=16, json_schema_extra=_ATOMIC)] = []
+    """What to do afterwards."""
+
+
+class Incident(Resource):
+    """Something is wrong; the operator triages it, proposes a fix, and acts only when that fix is approved."""
+
+    plural: ClassVar[str] = "incidents"
+    short_names: ClassVar[tuple[str, ...]] = ("inc",)
+    printer_columns: ClassVar[tuple[dict[str, Any], ...]] = (
+        column("Type", ".spec.type"),
+        column("Service", ".spec.service"),
+        column("Phase", ".status.phase"),
+        column("Reason", '.status.conditions[?(@.type=="Closed")].message'),
+        column("Runbook", ".status.runbookRevisionRef.runbook"),
+        column("Request", ".status.approvalRequestRef.name", priority=1),
+        column("Age", ".metadata.creationTimestamp", "date"),
+    )
+    validations: ClassVar[tuple[dict[str, Any], ...]] = (name_at_most(200, "its approval requests"),)
+
+    spec: IncidentSpec
+    status: IncidentStatus = IncidentStatus()

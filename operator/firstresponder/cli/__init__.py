@@ -1,0 +1,1 @@
+"""The command-line programs: the operator, and the plugins of kubectl."""

@@ -1,0 +1,225 @@
+"""An incident on a terminal: first what is wrong, what is proposed or happened and what to do, then the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from firstresponder.api.incident import Phase
+from firstresponder.cli.packet_view import packet_view, reviews_view
+from firstresponder.cli.terminal import heading, labelled, pairs
+from firstresponder.incident.report import (
+    Report,
+    duration_text,
+    hosts_text,
+    impact_text,
+    moment,
+    values_text,
+)
+
+_COLOURS = {
+    Phase.AWAITING_APPROVAL: "bold yellow",
+    Phase.ACTING: "bold yellow",
+    Phase.RESOLVED: "bold green",
+    Phase.ESCALATED: "bold red",
+}
+_VERDICTS = {"Holds": "bold green", "Unknown": "bold yellow"}
+_EXCERPT_LINES = 5
+_STATES = {"Succeeded": "green", "Failed": "bold red", "Indeterminate": "bold red"}
+
+
+def incident_view(report: Report, now: datetime) -> RenderableType:
+    """All of the report, the urgent first."""
+    packet = list(_packet(report, now))
+    waiting = report.incident.status.phase == Phase.AWAITING_APPROVAL
+    return Group(
+        *_top(report),
+        *_escalation(report),
+        *(packet if waiting else []),
+        *_attempts(report),
+        *_verification(report),
+        *_verdicts(report),
+        *_evidence(report),
+        *_timeline(report),
+        *_afterwards(report),
+        *([] if waiting else packet),
+        *_conditions(report),
+    )
+
+
+def _top(report: Report) -> Iterator[RenderableType]:
+    incident, spec, headline = report.incident, report.incident.spec, report.headline
+    phase = incident.status.phase
+    yield Text.assemble(
+        (f"Incident {incident.name}", "bold"),
+        f" (namespace {incident.namespace}): ",
+        (phase.value, _COLOURS.get(phase, "bold")),
+    )
+    to_do = Text(headline.to_do, style="bold")
+    if headline.command is not None:
+        to_do.append(f"\n{headline.command}")
+    yield labelled(
+        [("Wrong", Text(headline.wrong, style="bold")), (headline.label, headline.happened), ("To do", to_do)]
+    )
+    facts = [f"{spec.type} of {spec.service}", hosts_text(incident), spec.severity, impact_text(incident)]
+    rows: list[tuple[str, RenderableType]] = [("Where", " · ".join(fact for fact in facts if fact))]
+    if spec.alert is not None:
+        rows.append(("Alert", spec.alert.name))
+    if (revision := incident.status.runbook_revision_ref) is not None:
+        git = f", Git {revision.git_revision}" if revision.git_revision else ""
+        rows.append(("Runbook", f"{revision.runbook}, revision {revision.name}{git}"))
+    cause = incident.status.root_cause
+    if cause is not None and cause.summary:
+        rows.append(("Cause", cause.summary))
+        point = cause.failure_point
+        parts = [point.component, point.host, point.release, point.request] if point is not None else []
+        rows.append(("Failed at", ", ".join(part for part in parts if part)))
+    yield Text()
+    yield labelled(rows)
+
+
+def _escalation(report: Report) -> Iterator[RenderableType]:
+    escalation = report.incident.status.escalation
+    if escalation is None:
+        return
+    yield heading(f"Escalated {moment(escalation.time)}")
+    yield labelled(
+        [
+            ("Human", Text(escalation.human_action, style="bold red")),
+            ("For", ", ".join(escalation.to)),
+            ("Reason", f"{escalation.reason.value}: {escalation.message}"),
+            ("Tried", escalation.attempted_fix or "nothing; nothing was changed"),
+            ("Verified", escalation.verification_result or "not begun"),
+        ]
+    )
+
+
+def _packet(report: Report, now: datetime) -> Iterator[RenderableType]:
+    if report.packet is None:
+        return
+    yield heading("Decision packet")
+    if not report.packet_intact:
+        yield Text("The packet does not match its digest: it was changed after it was made.", style="bold red")
+    yield packet_view(report.packet, now)
+    yield reviews_view(report.reviews, report.packet.required_approvals, report.approvals_missing)
+
+
+def _attempts(report: Report) -> Iterator[RenderableType]:
+    for attempt in report.incident.status.attempts:
+        yield heading(f"Attempt {attempt.ordinal}: {attempt.action} on {attempt.host}")
+        ended = moment(attempt.completion_time) if attempt.completion_time is not None else "not known"
+        yield labelled(
+            [
+                ("State", Text(attempt.state.value, style=_STATES.get(attempt.state.value, "yellow"))),
+                ("Result", attempt.message or attempt.reason or "not known yet"),
+                ("Time", f"{moment(attempt.start_time)} to {ended} (by the host's clock)"),
+                ("Attempt", attempt.id),
+            ]
+        )
+        if attempt.proof:
+            yield labelled([("Proof", "from the host:")])
+            yield Padding(Text("\n".join(attempt.proof)), (0, 0, 0, 2))
+
+
+def _verification(report: Report) -> Iterator[RenderableType]:
+    verification = report.incident.status.verification
+    if verification is None:
+        return
+    window = duration_text(verification.window_seconds)
+    yield heading(f"Verification: {verification.result or 'going on'}")
+    yield Text(f"{verification.samples} samples; all criteria must hold for {window} without a break")
+    table = _table("Criterion", "Holds", "Because")
+    for each in verification.criteria:
+        since = f" (since {moment(each.since)})" if each.since is not None else ""
+        holds = Text("yes", style="green") if each.holds else Text("no", style="bold red")
+        table.add_row(Text(each.name), holds, Text(f"{each.because}{since}"))
+    yield table
+
+
+def _verdicts(report: Report) -> Iterator[RenderableType]:
+    verdicts = report.incident.status.hypotheses
+    if not verdicts:
+        return
+    yield heading("What triage found")
+    table = _table("Judged", "Verdict", "Because")
+    for each in verdicts:
+        likelihood = f" ({each.likelihood})" if each.likelihood is not None else ""
+        table.add_row(
+            Text(f"{each.kind} {each.name}{likelihood}"),
+            Text(each.verdict, style=_VERDICTS.get(each.verdict, "")),
+            Text(each.because),
+        )
+    yield table
+
+
+def _evidence(report: Report) -> Iterator[RenderableType]:
+    evidence = report.incident.status.evidence
+    if not evidence:
+        return
+    yield heading("Evidence")
+    table = _table("Name", "Host", "Seen")
+    for each in evidence:
+        if each.unavailable is not None:
+            # What a diagnostic printed instead of an answer often says why.
+            said = "".join(f"\n{line}" for line in (each.excerpt or "").splitlines()[:_EXCERPT_LINES])
+            seen = Text(f"not observed: {each.unavailable.reason}: {each.unavailable.message}{said}", style="yellow")
+        else:
+            seen = Text(values_text(each.values))
+        name = each.name if each.name == each.source else f"{each.name} ({each.source})"
+        table.add_row(Text(name), Text(each.host or each.role), seen)
+    yield table
+
+
+def _conditions(report: Report) -> Iterator[RenderableType]:
+    conditions = report.incident.status.conditions
+    if not conditions:
+        return
+    yield heading("Conditions")
+    table = _table("Condition", "Status", "Reason", "Message")
+    for each in conditions:
+        table.add_row(Text(each.type), Text(each.status), Text(each.reason), Text(each.message))
+    yield table
+
+
+def _timeline(report: Report) -> Iterator[RenderableType]:
+    status = report.incident.status
+    if not status.timeline:
+        return
+    yield heading("Timeline (UTC)")
+    table = _table("Time", "Event", "Details")
+    day = None
+    for each in status.timeline:
+        date, clock = moment(each.time).split(" ")
+        by = f"by {each.by}" if each.by is not None else ""
+        details = ": ".join(part for part in (by, each.details) if part)
+        table.add_row(Text(clock if date == day else f"{date}\n{clock}"), Text(each.event), Text(details))
+        day = date
+    yield table
+    if status.timeline_dropped:
+        yield Text(f"{status.timeline_dropped} entries in the middle were dropped")
+
+
+def _afterwards(report: Report) -> Iterator[RenderableType]:
+    status, sli = report.incident.status, report.incident.status.sli
+    after: list[tuple[str, str]] = [(each.type, each.title) for each in status.follow_ups]
+    after += [(f"For {', '.join(each.to)}", each.text) for each in status.recommendations]
+    if after:
+        yield heading("Afterwards")
+        yield pairs(after)
+    if sli is not None and sli.mttr_seconds is not None:
+        found = duration_text(sli.mttd_seconds or 0)
+        yield Text(f"\nDetected → begun in {found}, begun → resolved in {duration_text(sli.mttr_seconds)}")
+
+
+def _table(*columns: str) -> Table:
+    """Columns side by side; only the last one takes what is left, every one folds rather than hides."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for column in columns[:-1]:
+        table.add_column(column, overflow="fold", max_width=32)
+    table.add_column(columns[-1], overflow="fold", ratio=1)
+    return table

@@ -1,0 +1,65 @@
+"""The decision packet on a terminal: what is proposed and why first, what is bound word for word last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from firstresponder.cli.terminal import labelled, pairs
+from firstresponder.incident.packet_text import PacketText
+from firstresponder.incident.report import ReviewText, duration_text, moment
+
+
+def packet_view(packet: PacketText, now: datetime) -> RenderableType:
+    """The packet, all of it: nothing that the digest covers is left out or cut."""
+    rows: list[tuple[str, RenderableType]] = [
+        ("Proposed", Group(Text(packet.action, style="bold yellow"), Text(f"“{packet.prompt}”"))),
+        ("Why", Group(Text(packet.cause, style="bold"), _said("as triage saw it:", packet.evidence))),
+        ("Risk", pairs(packet.risk)),
+        ("If worse", packet.rollback),
+        ("Checked", _said("just before acting; nothing runs unless all are true:", packet.preconditions)),
+        ("Verified", _said(f"{packet.sampling}:", packet.criteria)),
+    ]
+    if packet.fail_when:
+        rows.append(("Failed", _said("at once if one of these is true:", packet.fail_when)))
+    if packet.parameters:
+        rows.append(("With", ", ".join(f"{name}={value}" for name, value in packet.parameters)))
+    rows += [("You accept", text) for text in packet.acknowledge]
+    rows += [
+        ("Class", f"{packet.action_class}, hypothesis {packet.hypothesis}"),
+        ("Expires", _expiry(packet.expiration_time, now)),
+        ("Runbook", packet.runbook_digest),
+        ("Host key", packet.host_key),
+        ("Digest", packet.digest),
+        ("Order", "exactly what the host would receive:"),
+    ]
+    orders = (Padding(Text(order.rstrip("\n")), (0, 0, 0, 2)) for order in packet.orders)
+    return Group(labelled(rows), *orders)
+
+
+def reviews_view(reviews: Sequence[ReviewText], required: int, missing: int) -> RenderableType:
+    """Who answered so far, and what is still needed."""
+    colours = {"Approved": "green", "Denied": "bold red"}
+    lines = [
+        Text.assemble(
+            (review.verdict, colours.get(review.verdict, "")),
+            f" by {review.user}",
+            f": {review.comment}" if review.comment else "",
+        )
+        for review in reviews
+    ]
+    needed = f"{required - missing} of {required} approvals given" + (f", {missing} still needed" if missing else "")
+    return labelled([("Approvals", Group(Text(needed), *lines))])
+
+
+def _said(introduction: str, rows: Sequence[tuple[str, str]]) -> RenderableType:
+    return Group(Text(introduction, style="dim"), pairs(rows))
+
+
+def _expiry(expiration: datetime, now: datetime) -> str:
+    left = int((expiration - now).total_seconds())
+    return f"{moment(expiration)} (in {duration_text(left)})" if left > 0 else f"{moment(expiration)} (over)"

@@ -1,0 +1,45 @@
+"""What goes to the terminal: plain text when piped, colours only for a person, and layout for any width from 80."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from io import TextIOWrapper
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+LABEL = 10
+"""Columns of the labels at the left."""
+
+
+def console() -> Console:
+    """The standard output. Markup and emoji codes are off: texts of others would be read as such."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # whatever a locale lacks, no traceback
+    return Console(force_terminal=sys.stdout.isatty(), markup=False, emoji=False, highlight=False)
+
+
+def labelled(rows: Iterable[tuple[str, RenderableType]]) -> Table:
+    """Labels at the left, whatever they name at the right."""
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(width=LABEL, style="bold", no_wrap=True)
+    grid.add_column(overflow="fold", ratio=1)
+    for label, content in rows:
+        grid.add_row(label, content if not isinstance(content, str) else Text(content))
+    return grid
+
+
+def pairs(rows: Iterable[tuple[str, str]], *, width: int = 24) -> Table:
+    """Names and what is said of them, the names in a narrow column."""
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(max_width=width, style="cyan", overflow="fold")
+    grid.add_column(overflow="fold", ratio=1)
+    for name, said in rows:
+        grid.add_row(Text(name), Text(said))
+    return grid
+
+
+def heading(text: str) -> Text:
+    return Text(f"\n{text}", style="bold underline")

@@ -1,0 +1,1 @@
+"""What turns the core: hears of changes, gathers snapshots, carries plans out, and comes back in time."""

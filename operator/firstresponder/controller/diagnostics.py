@@ -1,0 +1,119 @@
+"""One round of diagnostics: all of them in parallel, each with its own time-out, no host waiting for another."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from firstresponder.api.command import CommandOutput
+from firstresponder.api.hosts import Host
+from firstresponder.api.incident import Evidence, Unavailable
+from firstresponder.api.ledger import HostInfo
+from firstresponder.controller.accounts import Accounts
+from firstresponder.evidence.catalogue import PROBES
+from firstresponder.evidence.probe import Context, Unobserved
+from firstresponder.hosts import observe
+from firstresponder.hosts.errors import HostError
+from firstresponder.hosts.pool import SshPool
+from firstresponder.hosts.target import Target
+from firstresponder.incident.plan import Observe, ProbeRequest
+from firstresponder.incident.snapshot import Observation
+from firstresponder.kube.credentials import CredentialsUnusable
+from firstresponder.safety import shown
+
+_EXCERPT = 2000
+"""Characters of a command's output that are shown to people."""
+_READ = 4 * _EXCERPT
+"""Characters of it that are looked at for secrets: more than the longest secret beyond the excerpt."""
+
+_log = logging.getLogger(__name__)
+
+
+class Diagnostics:
+    """Looks at hosts. Whatever goes wrong with one is a piece of evidence that says so, never an exception."""
+
+    def __init__(self, pool: SshPool, accounts: Accounts, now: Callable[[], datetime]) -> None:
+        self._pool = pool
+        self._accounts = accounts
+        self._now = now
+
+    async def observe(self, effect: Observe, hosts: Mapping[str, Host]) -> Observation:
+        """Ask each host who it is, and run its diagnostics there. Raises ApiError and Unreachable for the API server
+        alone, which holds the credentials."""
+        start = self._now()
+        looks = [self._look(effect, name, hosts.get(name)) for name in effect.hosts]
+        found = dict(zip(effect.hosts, await asyncio.gather(*looks), strict=True))
+        by_probe = {each.name: each for _, evidence in found.values() for each in evidence}
+        return Observation(
+            start_time=start,
+            evidence=tuple(by_probe[request.name] for request in effect.probes),
+            hosts={name: who for name, (who, _) in found.items() if isinstance(who, HostInfo)},
+            unreachable={name: who.message for name, (who, _) in found.items() if isinstance(who, Unavailable)},
+        )
+
+    async def _look(
+        self, effect: Observe, name: str, host: Host | None
+    ) -> tuple[HostInfo | Unavailable, Sequence[Evidence]]:
+        """One host: who it is, then all of its diagnostics at once, by its own clock."""
+        requests = [request for request in effect.probes if request.host == name]
+        try:
+            if host is None:
+                raise HostError("HostMissing", f"there is no Host named {name}")
+            target = await self._accounts.observing(host)
+            info = await observe.info(self._pool, target)
+        except (HostError, CredentialsUnusable) as problem:
+            why = _unavailable(problem.reason, getattr(problem, "message", str(problem)))
+            return why, [self._evidence(effect, request, unavailable=why) for request in requests]
+        return info, await asyncio.gather(*(self._run(effect, request, target, info) for request in requests))
+
+    async def _run(self, effect: Observe, request: ProbeRequest, target: Target, info: HostInfo) -> Evidence:
+        probe = PROBES[request.probe]
+        timeout = request.timeout or probe.timeout
+        context = Context(now=info.time, timeout=timeout, not_before=request.not_before)
+        try:
+            argv = probe.argv(request.arguments, context)
+            output = await observe.run_diagnostic(
+                self._pool, target, argv, timeout, probe.max_output, request=probe.request
+            )
+        except (Unobserved, HostError) as problem:
+            return self._evidence(effect, request, unavailable=_unavailable(problem.reason, problem.message))
+        except ValueError as problem:
+            return self._evidence(effect, request, unavailable=_unavailable("BadArgument", str(problem)))
+        try:
+            values = probe.parse(request.arguments, output, context)
+        except Unobserved as problem:
+            why = _unavailable(problem.reason, problem.message)
+            excerpt = _excerpt(output) if probe.excerpt else None
+            return self._evidence(effect, request, unavailable=why, excerpt=excerpt, truncated=output.truncated)
+        except Exception as problem:  # hosts print what nobody foresaw, and that must not stop the incident
+            # No traceback: its last line could quote the output.
+            _log.error("what %s printed on %s: %s", request.name, request.host, type(problem).__name__)
+            why = _unavailable("Unparseable", f"it could not be read: {type(problem).__name__}")
+            return self._evidence(effect, request, unavailable=why)
+        # Where the values hold the lines themselves, an excerpt would only repeat them.
+        excerpt = _excerpt(output) if probe.excerpt and "lines" not in values else None
+        return self._evidence(effect, request, values=values, excerpt=excerpt)
+
+    def _evidence(self, effect: Observe, request: ProbeRequest, **found: Any) -> Evidence:
+        return Evidence(
+            name=request.name,
+            runbook=effect.runbook,
+            source=PROBES[request.probe].source,
+            role=request.role,
+            host=request.host,
+            observed_time=self._now(),
+            **{name: value for name, value in found.items() if value is not None},
+        )
+
+
+def _unavailable(reason: str, message: str) -> Unavailable:
+    return Unavailable(reason=reason, message=shown(message, 1000))
+
+
+def _excerpt(output: CommandOutput) -> str | None:
+    """The beginning of what was printed, as it may be shown; None when there was nothing."""
+    text = output.stdout[: 4 * _READ].decode("utf-8", "replace")[:_READ]
+    return shown(text, _EXCERPT, lines=True) or None

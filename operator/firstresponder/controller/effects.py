@@ -1,0 +1,164 @@
+"""From a plan to the world: one small method an effect, each safe to repeat and safe to be cut off by a crash.
+
+``ClusterEffects`` writes to the API server, only with preconditions; ``HostEffects`` talks to hosts. What may be
+done when was decided before; nothing here decides.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from firstresponder.api.approvalrequest import ApprovalRequest
+from firstresponder.api.base import with_condition
+from firstresponder.api.hosts import Host
+from firstresponder.api.incident import Incident, IncidentSpec, IncidentStatus
+from firstresponder.api.ledger import LedgerAnswer
+from firstresponder.controller.accounts import Accounts
+from firstresponder.controller.diagnostics import Diagnostics
+from firstresponder.controller.knowledge import Knowledge
+from firstresponder.hosts import ledger
+from firstresponder.hosts.pool import SshPool
+from firstresponder.hosts.target import Target
+from firstresponder.incident.plan import (
+    AskLedger,
+    CloseRequest,
+    Consume,
+    CreateRequest,
+    Event,
+    Observe,
+    Pin,
+    Seal,
+    SendOrder,
+)
+from firstresponder.incident.snapshot import Gate, Observation
+from firstresponder.kube.credentials import CredentialsUnusable
+from firstresponder.kube.errors import AlreadyExists
+from firstresponder.kube.events import Events
+from firstresponder.kube.gate import ApprovalGate
+from firstresponder.kube.resources import Resources
+from firstresponder.kube.revisions import Revisions
+from firstresponder.runbooks.revision import holds
+
+
+class ClusterEffects:
+    """What changes in the cluster. Every method may raise ApiError (Conflict above all) and Unreachable."""
+
+    def __init__(
+        self, resources: Resources, revisions: Revisions, events: Events, gate: ApprovalGate, knowledge: Knowledge
+    ) -> None:
+        self._resources = resources
+        self._revisions = revisions
+        self._events = events
+        self._gate = gate
+        self._knowledge = knowledge
+
+    async def write_status(self, incident: Incident, status: IncidentStatus) -> None:
+        """Only over the incident that the decision was made on."""
+        await self._resources.write_status(Incident, incident.metadata, incident.status, status)
+
+    async def record(self, incident: Incident, event: Event, now: datetime) -> None:
+        await self._events.record(
+            incident, now, event.reason, event.message, warning=event.warning, occasion=event.occasion
+        )
+
+    async def tell_stuck(self, namespace: str, name: str, message: str, now: datetime) -> None:
+        """An Event about an incident that cannot go on, perhaps because it cannot even be read."""
+        metadata = await self._resources.metadata(Incident, namespace, name)
+        if metadata is not None:
+            # Only who it is goes into an Event; the spec that is stored may be what cannot be read.
+            about = Incident(metadata=metadata, spec=IncidentSpec(type="Unknown", service="unknown"))
+            await self._events.record(about, now, "Stuck", message, warning=True)
+
+    async def pin(self, incident: Incident, effect: Pin) -> None:
+        """Store the revision if it is not stored yet, and make the incident one of its owners.
+
+        A revision that holds something else is left alone; the next look finds it out.
+        """
+        source = self._knowledge.source_of(effect.kind, effect.revision, incident.namespace)
+        if source is None:
+            return
+        runbook, revision = source
+        stored = await self._revisions.ensure(revision.name, revision.data, runbook)
+        if stored is not None and holds(stored.data, revision.digest):
+            await self._revisions.add_owner(stored, incident)
+
+    async def create_request(self, incident: Incident, effect: CreateRequest) -> None:
+        """Whether one that exists already is ours is decided at the next look."""
+        with contextlib.suppress(AlreadyExists):
+            await self._resources.create(ApprovalRequest, incident, effect.name, effect.spec)
+
+    async def consume(self, effect: Consume, now: datetime) -> None:
+        """Only over the request that was judged: a review that races in makes this a Conflict."""
+        request = _with(effect.request, "Approved", "True", "Approved", "approved as required", now)
+        request = _with(request, "Closed", "True", "Consumed", "used up by these attempts", now)
+        await self._write_request(effect.request, request, attempt_ids=list(effect.attempt_ids))
+
+    async def close_request(self, effect: CloseRequest, now: datetime) -> None:
+        message = effect.message[:2048]
+        request = _with(effect.request, "Approved", "False", effect.reason, message, now)
+        request = _with(request, "Closed", "True", effect.reason, message, now)
+        await self._write_request(effect.request, request)
+
+    async def check_gate(self, namespace: str) -> Gate:
+        problems = await self._gate.problems(namespace)
+        return Gate(not problems, "; ".join(problems))
+
+    async def _write_request(self, before: ApprovalRequest, after: ApprovalRequest, **fields: Any) -> None:
+        fields["observed_generation"] = before.metadata.generation
+        status = after.status.model_copy(update=fields)
+        await self._resources.write_status(ApprovalRequest, before.metadata, before.status, status)
+
+
+class HostEffects:
+    """What is asked of hosts. A host that does not answer is an answer too; only the API server makes these fail.
+
+    The acting account's key is read for these three requests alone: an order, its ledger, its seal.
+    """
+
+    def __init__(self, pool: SshPool, accounts: Accounts, diagnostics: Diagnostics) -> None:
+        self._pool = pool
+        self._accounts = accounts
+        self._diagnostics = diagnostics
+
+    async def observe(self, effect: Observe, hosts: Mapping[str, Host]) -> Observation:
+        return await self._diagnostics.observe(effect, hosts)
+
+    async def send_order(self, effect: SendOrder, hosts: Mapping[str, Host]) -> LedgerAnswer:
+        target = await self._acting(effect.host, hosts)
+        if isinstance(target, LedgerAnswer):
+            return target
+        return await ledger.send_order(self._pool, target, effect.order, effect.timeout)
+
+    async def ask_ledger(self, effect: AskLedger, hosts: Mapping[str, Host]) -> LedgerAnswer:
+        target = await self._acting(effect.host, hosts)
+        if isinstance(target, LedgerAnswer):
+            return target
+        return await ledger.status(self._pool, target, effect.attempt_id)
+
+    async def seal(self, effect: Seal, hosts: Mapping[str, Host]) -> LedgerAnswer:
+        target = await self._acting(effect.host, hosts)
+        if isinstance(target, LedgerAnswer):
+            return target
+        return await ledger.seal(self._pool, target, effect.attempt_id)
+
+    async def _acting(self, name: str, hosts: Mapping[str, Host]) -> Target | LedgerAnswer:
+        """The acting account, or the answer that nothing is known because it cannot be used."""
+        host = hosts.get(name)
+        if host is None:
+            return LedgerAnswer(error=f"there is no Host named {name} any more")
+        try:
+            return await self._accounts.acting(host)
+        except CredentialsUnusable as problem:
+            return LedgerAnswer(error=f"{name}: {problem}")
+
+
+def _with(
+    request: ApprovalRequest, kind: str, value: Literal["True", "False"], reason: str, message: str, now: datetime
+) -> ApprovalRequest:
+    conditions = with_condition(
+        request.status.conditions, kind, value, reason, message, generation=request.metadata.generation, now=now
+    )
+    return request.model_copy(update={"status": request.status.model_copy(update={"conditions": conditions})})

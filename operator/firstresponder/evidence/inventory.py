@@ -1,0 +1,85 @@
+"""Hosts of a group in an Ansible inventory, and a declared maximum, from ``ansible-inventory --list``.
+
+``count`` counts each host of the group and of its child groups once. ``max`` is the value of ``maximumVariable`` when
+every host of the group has the same whole number; else it is not known.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from firstresponder.api.base import JSON
+from firstresponder.api.command import CommandOutput
+from firstresponder.api.diagnostics import InventoryArguments
+from firstresponder.evidence.probe import Context, Probe, Reason, Unobserved, completed, unparseable
+
+
+def _argv(arguments: InventoryArguments, context: Context) -> tuple[str, ...]:
+    del context
+    if not re.fullmatch(r"[A-Za-z0-9_./-]+", arguments.path) or arguments.path.startswith("-"):
+        raise Unobserved(Reason.BAD_ARGUMENT, f"path: {arguments.path!r} is not a path such as inventories/production")
+    # Ansible refuses the C locale that diagnostics run in; this one differs from it in nothing but UTF-8.
+    return ("env", "LC_ALL=C.UTF-8", "ansible-inventory", "--inventory", arguments.path, "--list")
+
+
+def _parse(arguments: InventoryArguments, output: CommandOutput, context: Context) -> dict[str, JSON]:
+    del context
+    try:
+        groups = json.loads(completed(output))
+        variables = groups["_meta"]["hostvars"]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        raise unparseable("ansible-inventory did not print an inventory") from None
+    if not isinstance(groups.get(arguments.group), dict):
+        raise Unobserved(Reason.NOT_FOUND, f"the inventory has no group {arguments.group!r}")
+    hosts = _hosts(groups, arguments.group)
+    values: dict[str, JSON] = {"count": len(hosts)}
+    maximum = _common(variables, hosts, arguments.maximum_variable)
+    if maximum is not None:
+        values["max"] = maximum
+    return values
+
+
+def _hosts(groups: dict[str, Any], group: str) -> set[str]:
+    """The hosts of the group and of all groups below it."""
+    hosts: set[str] = set()
+    waiting, seen = [group], {group}
+    while waiting:
+        entry = groups.get(waiting.pop(), {})
+        hosts |= _names(entry, "hosts")
+        children = _names(entry, "children") - seen
+        seen |= children
+        waiting += children
+    return hosts
+
+
+def _names(entry: Any, field: str) -> set[str]:
+    names = entry.get(field, []) if isinstance(entry, dict) else None
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+        raise unparseable("a group of the inventory is not a map of hosts and children")
+    return set(names)
+
+
+def _common(variables: dict[str, Any], hosts: set[str], name: str) -> int | None:
+    """The whole number that the variable has on every one of the hosts, or None."""
+    try:
+        found = [variables[host][name] for host in hosts]
+    except (KeyError, TypeError):
+        return None
+    if not found or any(isinstance(each, bool) or not isinstance(each, int) for each in found):
+        return None
+    first: int = found[0]
+    return first if all(each == first for each in found) else None
+
+
+PROBE = Probe(
+    name="inventory",
+    arguments=InventoryArguments,
+    source="ansible-inventory",
+    fields=frozenset({"count", "max"}),
+    argv=_argv,
+    parse=_parse,
+    timeout=30.0,
+    max_output=4 * 1024 * 1024,
+)

@@ -1,0 +1,45 @@
+"""Memory of the host, from ``/proc/meminfo`` (proc(5)): what the kernel estimates to be available without swapping."""
+
+from __future__ import annotations
+
+import re
+
+from firstresponder.api.base import JSON
+from firstresponder.api.command import CommandOutput
+from firstresponder.api.diagnostics import MemoryArguments
+from firstresponder.evidence.probe import Context, Probe, completed, unparseable
+
+
+def _argv(arguments: MemoryArguments, context: Context) -> tuple[str, ...]:
+    del arguments, context
+    return ("cat", "/proc/meminfo")
+
+
+def _parse(arguments: MemoryArguments, output: CommandOutput, context: Context) -> dict[str, JSON]:
+    del arguments, context
+    text = completed(output)
+    total, available = _bytes(text, "MemTotal"), _bytes(text, "MemAvailable")
+    if not 0 <= available <= total or total == 0:
+        raise unparseable(f"MemAvailable {available} and MemTotal {total} cannot both be true")
+    return {
+        "availableBytes": available,
+        "totalBytes": total,
+        "usedPercent": round(100 * (total - available) / total, 1),
+    }
+
+
+def _bytes(text: str, name: str) -> int:
+    found = re.search(rf"^{name}: +([0-9]{{1,15}}) kB$", text, re.MULTILINE)
+    if found is None:
+        raise unparseable(f"/proc/meminfo has no line {name}: … kB")
+    return int(found[1]) * 1024
+
+
+PROBE = Probe(
+    name="memory",
+    arguments=MemoryArguments,
+    source="/proc/meminfo",
+    fields=frozenset({"availableBytes", "totalBytes", "usedPercent"}),
+    argv=_argv,
+    parse=_parse,
+)

@@ -1,0 +1,70 @@
+"""Asking the PostgreSQL server on a host: always a constant query, as the role ``fr_observe``, never as ``postgres``.
+
+The role has ``pg_monitor`` and nothing else; the operating system's account ``fr-observe`` is mapped to it in
+pg_ident.conf (host/README.md). The session is read-only and every wait is bounded; no argument of a runbook reaches
+the server. A refusal is known by its English text: a server that speaks another language (``lc_messages``) is not
+understood, and nothing is observed.
+"""
+
+from __future__ import annotations
+
+import re
+
+from firstresponder.api.command import CommandOutput
+from firstresponder.evidence.probe import Context, Reason, Unobserved, failure, require_whole, text_of
+from firstresponder.safety import shown
+
+APPLICATION = "first-responder"
+"""What our own connection is called."""
+
+_BAD_CONNECTION = 2  # psql(1), "EXIT STATUS"
+
+# Texts of libpq and of the server before a session begins, of all versions in support.
+_REFUSALS = (
+    (r"FATAL:  (sorry, too many clients already|remaining connection slots are reserved for )", "TooManyClients"),
+    (r"FATAL:  the database system is (starting up|in recovery mode|not (yet )?accepting connections)", "InRecovery"),
+    (r"FATAL:  the database system is shutting down", "ShuttingDown"),
+    (r": (Connection refused|No such file or directory)\n\tIs the server running locally", "Refused"),
+    (r": timeout expired$", "TimedOut"),
+    (r": server closed the connection unexpectedly$", "ConnectionClosed"),
+)
+_LOGIN = re.compile(
+    r"authentication failed|no password supplied|no pg_hba\.conf entry|is not permitted to log in"
+    r"|FATAL:  role .* does not exist"
+)
+
+
+def query_argv(query: str, context: Context) -> tuple[str, ...]:
+    """Ask the server over its local socket; less than the whole time, so that a server that hangs is told apart."""
+    connection = (
+        f"user=fr_observe dbname=postgres application_name={APPLICATION} "
+        f"connect_timeout={max(2, int(context.timeout * 0.5))} "  # libpq waits 2 seconds at least
+        "options='-c default_transaction_read_only=on "
+        f"-c statement_timeout={int(context.timeout * 300)}'"
+    )
+    return (
+        *("psql", "--no-psqlrc", "--no-password", "--quiet", "--tuples-only", "--no-align"),
+        *(f"--dbname={connection}", f"--command={query}"),
+    )
+
+
+def refusal(output: CommandOutput) -> str | None:
+    """How the server refused the connection; None when it answered the query.
+
+    Raises Unobserved for anything else: a role that may not log in says nothing about the server.
+    """
+    require_whole(output)
+    if output.exit_status == 0:
+        return None
+    text = text_of(output.stderr)
+    begin = text.find("psql: ")
+    if output.exit_status != _BAD_CONNECTION or begin < 0:
+        raise failure(output)
+    said = text[begin:]
+    if _LOGIN.search(said):
+        first = shown(said.splitlines()[0], 256)
+        raise Unobserved(Reason.NO_PERMISSION, f"the role fr_observe cannot log in (host/README.md): {first}")
+    for pattern, error in _REFUSALS:
+        if re.search(pattern, said, re.MULTILINE):
+            return error
+    raise failure(output)

@@ -1,0 +1,36 @@
+"""Whether the PostgreSQL server on the host accepts connections and answers ``SELECT 1``.
+
+That it does not is an observation, so ``error`` is always there: empty when it does, else Refused (nothing listens),
+TooManyClients, InRecovery (or starting up), ShuttingDown, TimedOut or ConnectionClosed.
+"""
+
+from __future__ import annotations
+
+from firstresponder.api.base import JSON
+from firstresponder.api.command import CommandOutput
+from firstresponder.api.diagnostics import PostgresPingArguments
+from firstresponder.evidence.postgres import query_argv, refusal
+from firstresponder.evidence.probe import Context, Probe, text_of, unparseable
+
+
+def _argv(arguments: PostgresPingArguments, context: Context) -> tuple[str, ...]:
+    del arguments
+    return query_argv("SELECT 1", context)
+
+
+def _parse(arguments: PostgresPingArguments, output: CommandOutput, context: Context) -> dict[str, JSON]:
+    del arguments, context
+    error = refusal(output)
+    if error is None and text_of(output.stdout) != "1\n":
+        raise unparseable("psql did not print the 1 that was asked for")
+    return {"accepting": error is None, "error": error or ""}
+
+
+PROBE = Probe(
+    name="postgresPing",
+    arguments=PostgresPingArguments,
+    source="psql",
+    fields=frozenset({"accepting", "error"}),
+    argv=_argv,
+    parse=_parse,
+)

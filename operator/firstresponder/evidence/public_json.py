@@ -1,0 +1,52 @@
+"""JSON that others wrote, as far as it may be kept: without what could be a secret, and with numbers that are exact."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from firstresponder.api.base import JSON
+from firstresponder.safety import redact
+
+MAX_NUMBER = 2.0**53
+"""Numbers beyond are not exact as the doubles that expressions use, and are left out."""
+_DEPTH_LIMIT = 16
+
+
+def public_json(text: bytes | str) -> JSON:
+    """The text as JSON; None when it is no JSON or nothing of it may be kept.
+
+    An expression never reads an altered value: one that could be a secret is left out, and so is a list with such an
+    element.
+    """
+    try:
+        return _public(json.loads(text, parse_constant=_refuse), "", _DEPTH_LIMIT)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _public(value: Any, key: str, depth: int) -> JSON:
+    match value:
+        case str():
+            harmless = redact(value) == value and not _is_secret(key, value)
+            return value if harmless else None
+        case dict() if depth:
+            kept = {name: _public(each, name, depth - 1) for name, each in value.items() if redact(name) == name}
+            return {name: each for name, each in kept.items() if each is not None}
+        case list() if depth:
+            elements = [_public(each, key, depth - 1) for each in value]
+            return None if None in elements else elements
+        case bool():
+            return value
+        case int() | float() if abs(value) <= MAX_NUMBER:
+            return None if _is_secret(key, str(value)) else value
+    return None
+
+
+def _is_secret(key: str, value: str) -> bool:
+    text = f"{key}={value}"
+    return redact(text) != text

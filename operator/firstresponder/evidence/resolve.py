@@ -1,0 +1,57 @@
+"""Whether a name resolves on the host as programs there resolve it, from ``getent ahosts`` (nsswitch.conf).
+
+That it does not is an observation, so ``error`` is always there: empty when it resolves, else NameNotResolved or
+TimedOut. ``addresses`` is left out then.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from firstresponder.api.base import JSON
+from firstresponder.api.command import CommandOutput
+from firstresponder.api.diagnostics import ResolveArguments
+from firstresponder.evidence import patience
+from firstresponder.evidence.place import require_host
+from firstresponder.evidence.probe import Context, Probe, failure, text_of, unparseable
+
+_NOT_FOUND = 2  # getent(1), "EXIT STATUS"
+
+
+def _argv(arguments: ResolveArguments, context: Context) -> tuple[str, ...]:
+    return patience.argv(context, 'getent ahosts "$1"', require_host("name", arguments.name))
+
+
+def _parse(arguments: ResolveArguments, output: CommandOutput, context: Context) -> dict[str, JSON]:
+    del arguments, context
+    ended = patience.answer(output)
+    if ended is None:
+        return {"resolved": False, "error": "TimedOut"}
+    if ended.exit_status == _NOT_FOUND and not ended.stderr:
+        return {"resolved": False, "error": "NameNotResolved"}
+    if ended.exit_status != 0:
+        raise failure(ended)
+    return {"resolved": True, "error": "", "addresses": _addresses(text_of(ended.stderr))}
+
+
+def _addresses(text: str) -> list[JSON]:
+    """Each address once, in the order of preference."""
+    found = [line.partition(" ")[0] for line in text.splitlines()]
+    try:
+        for each in found:
+            ip_address(each)
+    except ValueError:
+        raise unparseable("getent did not print one address a line") from None
+    if not found:
+        raise unparseable("getent printed no address")
+    return list(dict.fromkeys(found))
+
+
+PROBE = Probe(
+    name="resolve",
+    arguments=ResolveArguments,
+    source="getent ahosts",
+    fields=frozenset({"resolved", "addresses", "error"}),
+    argv=_argv,
+    parse=_parse,
+)

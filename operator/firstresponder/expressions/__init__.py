@@ -1,0 +1,41 @@
+"""CEL: check, explain, evaluate to true, false or unknown; and the ``$(path)`` templates beside it."""
+
+from firstresponder.expressions.expression import (
+    RESERVED_NAMES,
+    Expression,
+    ExpressionError,
+    Result,
+    Verdict,
+    compile_condition,
+    compile_expression,
+)
+from firstresponder.expressions.numbers import format_number, format_value
+from firstresponder.expressions.scope import Scope, resolve_variables
+from firstresponder.expressions.template import (
+    ForbiddenValue,
+    MissingValue,
+    TemplateError,
+    render_argument,
+    render_text,
+    template_references,
+)
+
+__all__ = [
+    "RESERVED_NAMES",
+    "Expression",
+    "ExpressionError",
+    "ForbiddenValue",
+    "MissingValue",
+    "Result",
+    "Scope",
+    "TemplateError",
+    "Verdict",
+    "compile_condition",
+    "compile_expression",
+    "format_number",
+    "format_value",
+    "render_argument",
+    "render_text",
+    "resolve_variables",
+    "template_references",
+]

@@ -1,0 +1,242 @@
+"""CEL expressions: checked before use, evaluated to a value or to Unknown, judged true, false or unknown.
+
+All variables are of type DYN: the shape of evidence is the probes' promise and not declared to CEL.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import Any
+
+from cel_expr_python import cel
+from cel_expr_python.ext import ext_math, ext_strings
+
+from firstresponder.expressions.numbers import format_value
+from firstresponder.expressions.scope import Scope
+from firstresponder.expressions.tree import Tree, read_tree
+from firstresponder.safety import neutralise
+
+MAX_LENGTH = 4096
+"""Characters of the longest expression."""
+
+RESERVED_NAMES = frozenset(
+    # Types and literals of CEL (cel-spec, langdef.md, "Identifiers" and "Values").
+    {"bool", "bytes", "double", "dyn", "int", "list", "map", "null", "null_type", "string", "type", "uint"}
+    | {"true", "false", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let"}
+    | {"loop", "package", "namespace", "return", "var", "void", "while"}
+    # Where the extensions' functions live.
+    | {"math", "strings"}
+)
+"""Names that no diagnostic, parameter or variable can have, for an expression could not use them."""
+
+
+class Verdict(Enum):
+    """What an expression says about the world: unknown is neither true nor false."""
+
+    TRUE = "true"
+    FALSE = "false"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A value, or None and the reason why there is none."""
+
+    value: Any = None
+    because: str = ""
+
+    @property
+    def known(self) -> bool:
+        return self.value is not None
+
+
+class ExpressionError(ValueError):
+    """An expression that cannot be used. ``position`` is (line, column), both from 1, where it is known."""
+
+    def __init__(self, message: str, position: tuple[int, int] | None = None) -> None:
+        super().__init__(message if position is None else f"{message} (line {position[0]}, column {position[1]})")
+        self.message = message
+        self.position = position
+
+
+def compile_expression(source: str, names: Iterable[str], evidence: Collection[str] = ()) -> Expression:
+    """Check an expression that may use the given names, those in ``evidence`` being diagnostics.
+
+    Raises ExpressionError for what CEL refuses, an unknown name, arithmetic that could never work, and what
+    would turn missing evidence into an answer (``has()``, a diagnostic without a field); ValueError when one of
+    ``names`` is among :data:`RESERVED_NAMES`.
+    """
+    known = frozenset(names)
+    if reserved := known & RESERVED_NAMES:
+        raise ValueError(f"{', '.join(sorted(reserved))}: reserved by the expression language; use another name")
+    if len(source) > MAX_LENGTH:
+        raise ExpressionError(f"longer than {MAX_LENGTH} characters")
+    if not all(character.isprintable() or character in "\n\t" for character in source):
+        raise ExpressionError("holds a control or invisible character")
+    if not source.strip():
+        raise ExpressionError("empty")
+    try:
+        program = _environment(known).compile(source)
+    except RuntimeError as error:
+        raise _explained(str(error), known) from None
+    tree = read_tree(program.serialize())
+    _refuse_traps(tree, source, evidence)
+    # What else the tree names are types, as in type(x) == double.
+    references = frozenset(path for path in tree.references if path.partition(".")[0] in known)
+    return Expression(source, program, references)
+
+
+def compile_condition(source: str, names: Iterable[str], evidence: Collection[str] = ()) -> Expression:
+    """Check an expression that must be true or false. Raises as :func:`compile_expression`, and for a result
+    that can be seen not to be a boolean."""
+    expression = compile_expression(source, names, evidence)
+    if expression.result_type not in {"BOOL", "DYN"}:
+        raise ExpressionError(
+            f"gives a value of type {expression.result_type.lower()}, not true or false: compare it with something"
+        )
+    return expression
+
+
+class Expression:
+    """A checked expression; made by :func:`compile_expression`."""
+
+    def __init__(self, source: str, program: Any, references: frozenset[str]) -> None:
+        self.source = source
+        self.references = references
+        """The dotted paths that it reads, such as ``processes.top.unit``."""
+        self.names = frozenset(path.partition(".")[0] for path in references)
+        """The first parts of the references: diagnostics, variables, parameters and the like."""
+        self._program = program
+
+    @property
+    def result_type(self) -> str:
+        """CEL's name of the result's type; DYN when only the values decide it."""
+        return str(self._program.return_type().name())
+
+    @property
+    def constant(self) -> Verdict | None:
+        """The verdict when no evidence can change it (a guard like that is a mistake), else None."""
+        verdict = self.verdict(Scope())
+        return verdict if verdict is not Verdict.UNKNOWN or not self.references else None
+
+    def evaluate(self, scope: Scope) -> Result:
+        """The value; Unknown for every error, null and a number that is not finite. Never raises."""
+        try:
+            outcome = self._program.eval(data=scope.select(self.names))
+            if outcome.type() == cel.Type.ERROR:
+                return Result(because=self._reason(scope, str(outcome.value())))
+            value = outcome.plain_value()
+        except RuntimeError as error:  # such as an exceeded iteration budget
+            return Result(because=self._reason(scope, str(error)))
+        if not _is_json(value):
+            return Result(because=f"the result {neutralise(repr(value), 64)} is not a value that can be used")
+        return Result(value)
+
+    def verdict(self, scope: Scope) -> Verdict:
+        """True or false when the value is; everything else is unknown."""
+        value = self.evaluate(scope).value
+        if isinstance(value, bool):
+            return Verdict.TRUE if value else Verdict.FALSE
+        return Verdict.UNKNOWN
+
+    def explain(self, scope: Scope) -> str:
+        """Why it came out as it did, for people: what is missing, or the values that it read."""
+        result = self.evaluate(scope)
+        if not result.known:
+            return result.because
+        if not isinstance(result.value, bool):
+            return f"the result {format_value(result.value, 64)} is neither true nor false"
+        values = {path: scope.lookup(path) for path in sorted(self.references)}
+        return ", ".join(
+            f"{path} = {format_value(value, 64)}" if value is not None else f"{path} is not known"
+            for path, value in values.items()
+        )
+
+    def _reason(self, scope: Scope, error: str) -> str:
+        missing = sorted(path for path in self.references if scope.lookup(path) is None)
+        if missing:
+            return f"not known: {', '.join(missing)}"
+        if found := re.search(r'Key not found in map : "([^"]*)"', error):
+            return f"not known: {neutralise(found[1], 64)} of an entry"
+        return f"cannot be evaluated: {neutralise(error.partition(': ')[2] or error, 200)}"
+
+
+@lru_cache(maxsize=256)
+def _environment(names: frozenset[str]) -> Any:
+    return cel.NewEnv(
+        variables=dict.fromkeys(names, cel.Type.DYN), extensions=[ext_math.ExtMath(), ext_strings.ExtStrings()]
+    )
+
+
+def _refuse_traps(tree: Tree, source: str, evidence: Collection[str]) -> None:
+    for name in sorted(tree.references.intersection(evidence)):
+        raise ExpressionError(
+            f"{name} is a diagnostic: name one of its fields, as in {name}.count (one that was not observed is an "
+            "empty map, which would look like an answer)"
+        )
+    for offset in tree.presence_tests:
+        raise ExpressionError(
+            "has() turns evidence that is not known into false: compare the field itself, then missing evidence "
+            "stays unknown",
+            _position(source, offset - len("has")),
+        )
+    for offset, operator in tree.mixed_arithmetic:
+        raise ExpressionError(
+            f"{operator} cannot combine an integer with evidence, whose numbers are doubles: write 2.0 for 2, or "
+            "double(…) around an integer",
+            _position(source, offset),
+        )
+
+
+def _position(source: str, offset: int) -> tuple[int, int]:
+    before = source[:offset]
+    return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
+
+
+def _is_json(value: Any) -> bool:
+    match value:
+        case bool() | str():
+            return True
+        case int() | float():
+            return math.isfinite(value)
+        case list():
+            return all(_is_json(each) for each in value)
+        case dict():
+            return all(isinstance(key, str) and _is_json(each) for key, each in value.items())
+    return False
+
+
+_ISSUE = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
+
+
+def _explained(error: str, names: frozenset[str]) -> ExpressionError:
+    """The library's first complaint, in words for the author of the expression."""
+    if "recursion" in error:
+        return ExpressionError("nested too deeply; give parts of it a name of their own (variables)")
+    issue = _ISSUE.search(error)
+    if issue is None:
+        return ExpressionError(neutralise(error, 256))
+    line, column, message = int(issue[1]), int(issue[2]), issue[3]
+    position = (line, column) if line > 0 else None
+    if found := re.match(r"undeclared reference to '([^']*)'", message):
+        return ExpressionError(_unknown_name(found[1], names), position)
+    if found := re.match(r"found no matching overload for '([^']*)' applied to '(.*)'", message):
+        function = found[1].strip("_") if found[1].startswith(("_", "!", "-")) else found[1]
+        advice = "; write 2.0 for 2" if {"int", "double"} <= set(re.findall(r"[a-z]+", found[2])) else ""
+        return ExpressionError(f"{function} cannot be applied to ({found[2].strip('()')}){advice}", position)
+    message = re.sub(r" expecting .*", "", message)
+    message = re.sub(r"Syntax error: (mismatched|extraneous) input '<EOF>'", "it ends too early", message)
+    return ExpressionError(neutralise(message, 256), position)
+
+
+def _unknown_name(path: str, names: frozenset[str]) -> str:
+    root = path.lstrip(".").partition(".")[0]
+    close = difflib.get_close_matches(root, names, n=1)
+    advice = f"did you mean {close[0]}? " if close else ""
+    return f"{root} is not known here: {advice}known names are {', '.join(sorted(names)) or 'none'}"

@@ -1,0 +1,169 @@
+"""The checked syntax tree of an expression, as far as it is needed to say what the expression reads.
+
+The library hands a tree out only as a serialised ``cel.expr.CheckedExpr``, so this reads that Protocol Buffers
+message directly. Field numbers are from cel-spec, ``proto/cel/expr/syntax.proto`` and ``checked.proto``; the
+wire format from protobuf.dev/programming-guides/encoding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+INT, DYN = "int", "dyn"
+_ARITHMETIC = {"_+_": "+", "_-_": "-", "_*_": "*", "_/_": "/", "_%_": "%"}
+
+
+@dataclass
+class Tree:
+    """What a tree says about its expression. Offsets count characters from the start of the source."""
+
+    references: set[str] = field(default_factory=set)
+    """Dotted paths that it reads, the variables of its own comprehensions excluded."""
+    presence_tests: list[int] = field(default_factory=list)
+    """Offsets of ``has(…)``."""
+    mixed_arithmetic: list[tuple[int, str]] = field(default_factory=list)
+    """Offset and operator where an integer meets a value that is a double, if it is a number."""
+
+
+def read_tree(serialised: bytes) -> Tree:
+    """Read what ``Expression.serialize()`` gives. Raises ValueError on anything else."""
+    envelope = _Message(serialised)  # google.protobuf.Any
+    if not envelope.text(1).endswith("/cel.expr.CheckedExpr"):
+        raise ValueError(f"{envelope.text(1)!r} is not a checked expression")
+    checked = envelope.message(2)
+    return _Reader(checked).read()
+
+
+class _Reader:
+    def __init__(self, checked: _Message) -> None:
+        self._root = checked.message(4)
+        self._types = {entry.number(1): _type_name(entry.message(2)) for entry in checked.messages(3)}
+        self._offsets = {entry.number(1): entry.number(2) for entry in checked.message(5).messages(4)}
+        self._tree = Tree()
+
+    def read(self) -> Tree:
+        self._visit(self._root, frozenset())
+        return self._tree
+
+    def _visit(self, expr: _Message, bound: frozenset[str]) -> None:
+        path = _path(expr)
+        if path is not None:
+            if path[0] not in bound:
+                self._tree.references.add(".".join(path))
+            self._note_presence_test(expr)
+        elif expr.has(5):  # select on something that is no plain name
+            self._note_presence_test(expr)
+            self._visit(expr.message(5).message(1), bound)
+        elif expr.has(6):
+            self._visit_call(expr, bound)
+        elif expr.has(9):
+            self._visit_comprehension(expr.message(9), bound)
+        else:
+            for child in _elements(expr):
+                self._visit(child, bound)
+
+    def _note_presence_test(self, expr: _Message) -> None:
+        if expr.message(5).number(3):
+            self._tree.presence_tests.append(self._offset(expr))
+
+    def _visit_call(self, expr: _Message, bound: frozenset[str]) -> None:
+        call = expr.message(6)
+        operands = [*call.messages(1), *call.messages(3)]
+        operator = _ARITHMETIC.get(call.text(2))
+        if operator and {self._types.get(each.number(2)) for each in operands} == {INT, DYN}:
+            self._tree.mixed_arithmetic.append((self._offset(expr), operator))
+        for operand in operands:
+            self._visit(operand, bound)
+
+    def _visit_comprehension(self, loop: _Message, bound: frozenset[str]) -> None:
+        self._visit(loop.message(2), bound)  # range
+        self._visit(loop.message(4), bound)  # start of the accumulator
+        inner = bound | {loop.text(1), loop.text(8), loop.text(3)}
+        for number in (5, 6):  # condition, step
+            self._visit(loop.message(number), inner)
+        self._visit(loop.message(7), bound | {loop.text(3)})  # result
+
+    def _offset(self, expr: _Message) -> int:
+        return self._offsets.get(expr.number(2), 0)
+
+
+def _path(expr: _Message) -> tuple[str, ...] | None:
+    """``a.b.c`` as its parts, or None for anything but a name with selections."""
+    if expr.has(4):
+        return (expr.message(4).text(1).removeprefix("."),)
+    if not expr.has(5):
+        return None
+    select = expr.message(5)
+    operand = _path(select.message(1))
+    return None if operand is None else (*operand, select.text(2))
+
+
+def _elements(expr: _Message) -> Iterator[_Message]:
+    """The elements of a list literal; the keys and values of a map literal."""
+    yield from expr.message(7).messages(1)
+    for entry in expr.message(8).messages(2):
+        yield from entry.messages(3)
+        yield from entry.messages(4)
+
+
+def _type_name(kind: _Message) -> str | None:
+    if kind.has(1):
+        return DYN
+    return INT if kind.number(3) == 2 else None  # primitive INT64
+
+
+class _Message:
+    """One Protocol Buffers message: the raw values of each field number, in order."""
+
+    def __init__(self, data: bytes) -> None:
+        self._fields: dict[int, list[int | bytes]] = {}
+        position = 0
+        while position < len(data):
+            tag, position = _varint(data, position)
+            value: int | bytes
+            match tag & 7:
+                case 0:
+                    value, position = _varint(data, position)
+                case 1:
+                    value, position = data[position : position + 8], position + 8
+                case 2:
+                    length, position = _varint(data, position)
+                    value, position = data[position : position + length], position + length
+                case 5:
+                    value, position = data[position : position + 4], position + 4
+                case other:
+                    raise ValueError(f"wire type {other} is not one of Protocol Buffers 3")
+            self._fields.setdefault(tag >> 3, []).append(value)
+
+    def has(self, number: int) -> bool:
+        return number in self._fields
+
+    def number(self, number: int) -> int:
+        value = self._fields.get(number, [0])[-1]
+        return value if isinstance(value, int) else 0
+
+    def text(self, number: int) -> str:
+        value = self._fields.get(number, [b""])[-1]
+        return value.decode() if isinstance(value, bytes) else ""
+
+    def messages(self, number: int) -> list[_Message]:
+        return [_Message(value) for value in self._fields.get(number, []) if isinstance(value, bytes)]
+
+    def message(self, number: int) -> _Message:
+        """The field's message; an absent one reads as empty, as the format defines."""
+        found = self.messages(number)
+        return found[-1] if found else _Message(b"")
+
+
+def _varint(data: bytes, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        if position >= len(data):
+            raise ValueError("the message ends in the middle of a number")
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, position

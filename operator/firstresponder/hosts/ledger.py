@@ -1,0 +1,58 @@
+"""Acting on a host: the requests to ``host/firstresponder-act``, whose ledger runs an order at most once.
+
+None of these raises for a host that fails: an answer that did not come, or came in pieces, is a LedgerAnswer
+without a state. Nothing is repeated here either; what follows from an answer is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from firstresponder.api.ledger import LedgerAnswer, attempt_id, parse_answer
+from firstresponder.hosts.errors import HostError
+from firstresponder.hosts.pool import SshPool
+from firstresponder.hosts.target import Target
+
+ASK_SECONDS = 15
+_ANSWER_BYTES = 65536  # the host shows at most 8 KiB of an action's output
+
+
+async def send_order(
+    pool: SshPool,
+    target: Target,
+    order_text: str,
+    timeout: float,  # noqa: ASYNC109 - the order's own, told by the caller
+) -> LedgerAnswer:
+    """Send an order and wait for the action's end, at most ``timeout`` seconds (the order's and a margin).
+
+    When the host refuses it, the answer says why (``refused``) and what its ledger then holds.
+    """
+    attempt = attempt_id(order_text)
+    answer = await _ask(pool, target, attempt, order_text, timeout)
+    if answer.refused is None:
+        return answer
+    return replace(await status(pool, target, attempt), refused=answer.refused)
+
+
+async def status(pool: SshPool, target: Target, attempt: str) -> LedgerAnswer:
+    """What the host's ledger holds about an attempt."""
+    return await _ask(pool, target, attempt, f"status {attempt}\n", ASK_SECONDS)
+
+
+async def seal(pool: SshPool, target: Target, attempt: str) -> LedgerAnswer:
+    """Make the host refuse an attempt from now on, unless it was claimed before; the answer says which."""
+    return await _ask(pool, target, attempt, f"seal {attempt}\n", ASK_SECONDS)
+
+
+async def _ask(pool: SshPool, target: Target, attempt: str, request: str, seconds: float) -> LedgerAnswer:
+    try:
+        output = await pool.run(target, request.encode("ascii"), timeout=seconds, max_output=_ANSWER_BYTES)
+    except HostError as problem:
+        return LedgerAnswer(error=str(problem))
+    if output.exit_status is None or output.truncated:
+        return LedgerAnswer(error=f"{target}: the answer was lost on the way")
+    answer = parse_answer(attempt, output.stdout)
+    # A refusal fails, everything else succeeds; text and status that contradict each other say nothing.
+    if (output.exit_status == 0) != (answer.refused is None):
+        return LedgerAnswer(error=f"{target}: exit status {output.exit_status} contradicts the answer")
+    return answer

@@ -1,0 +1,205 @@
+"""Acting at most once: what follows from what the host's ledger says about a started attempt.
+
+The table is the protocol's (docs/protocol.md). An interrupted action is never replayed, and "never ran" is
+recorded only when the host has sealed the attempt in the boot that the order was made for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+
+from firstresponder.api.incident import Attempt, AttemptState, IncidentStatus, Phase
+from firstresponder.api.ledger import LedgerAnswer, LedgerState, attempt_id
+from firstresponder.api.packet import DecisionPacket, Order
+from firstresponder.api.reasons import EscalationReason
+from firstresponder.incident.approve import unapproved
+from firstresponder.incident.escalate import escalated
+from firstresponder.incident.plan import AskLedger, Event, Plan, Seal, SendOrder
+from firstresponder.incident.record import marked, noted, observed, updated
+from firstresponder.incident.snapshot import Snapshot
+from firstresponder.safety.neutralise import shown
+
+MARGIN = timedelta(seconds=120)
+"""How far the clocks of operator and host may be apart, with room for slow answers."""
+_AGAIN = timedelta(seconds=2)
+_SSH_MARGIN = 15.0
+
+
+class Step(Enum):
+    """What to do about an attempt whose end is not recorded yet."""
+
+    RECORD = auto()
+    WAIT = auto()
+    SEND = auto()
+    SEAL = auto()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended, as far as anybody can know."""
+
+    state: AttemptState
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What besides the ledger's answer decides about a started attempt."""
+
+    boot: str
+    """The boot that the order was made for."""
+    expired: bool
+    """The host would refuse a first start now."""
+    aborted: bool
+    hopeless: bool
+    """So late that even a start at the last permitted moment must have ended."""
+    refusal: str = ""
+    """Why the host refused the order just now, or why it may not be sent; empty if neither."""
+    sealing: bool = False
+    """A seal was tried just now."""
+
+
+def finished(answer: LedgerAnswer) -> Outcome:
+    """The outcome of an attempt whose result the host recorded."""
+    told = shown(next((line for line in reversed(answer.output) if line.startswith(("result=", "refused="))), ""), 300)
+    if answer.result not in {"success", "exit-code"}:
+        return Outcome(
+            AttemptState.INDETERMINATE,
+            "Interrupted",
+            f"the action was interrupted ({answer.result}); what it had started may go on",
+        )
+    match answer.exit_status:
+        case 0:
+            return Outcome(AttemptState.SUCCEEDED, "Succeeded", told)
+        case 65:
+            return Outcome(AttemptState.FAILED, "Refused", f"the host refused, nothing was done: {told}")
+        case 75:
+            return Outcome(AttemptState.INDETERMINATE, "StillRunning", f"gave up waiting, the job goes on: {told}")
+        case None:
+            return Outcome(AttemptState.INDETERMINATE, "NoExitStatus", "the host recorded no exit status")
+        case status:
+            return Outcome(AttemptState.FAILED, "ExitStatus", f"exit status {status}: {told}")
+
+
+def judge(answer: LedgerAnswer, at: Circumstances) -> tuple[Step, Outcome | None]:
+    """The protocol's table: ledger answer and circumstances → the one permitted step."""
+
+    def indeterminate(reason: str, message: str) -> tuple[Step, Outcome]:
+        return Step.RECORD, Outcome(AttemptState.INDETERMINATE, reason, message)
+
+    here = answer.boot == at.boot
+    match answer.state:
+        case LedgerState.FINISHED:
+            return Step.RECORD, finished(answer)
+        case LedgerState.RUNNING:
+            return Step.WAIT, None
+        case LedgerState.CLAIMED:
+            return indeterminate("Interrupted", "the host began the action and recorded no end")
+        case LedgerState.SEALED if here and answer.sealed_boot in {None, at.boot}:
+            why = at.refusal or ("aborted in time" if at.aborted else "its time was over")
+            return Step.RECORD, Outcome(AttemptState.FAILED, "NeverRan", f"never ran: {why}")
+        case LedgerState.SEALED:
+            return indeterminate("HostRebooted", "the host rebooted before the attempt was sealed")
+        case LedgerState.ABSENT if not here:
+            return indeterminate("HostRebooted", "the host rebooted and its ledger says nothing about that boot")
+        case LedgerState.ABSENT if not (at.expired or at.aborted or at.refusal):
+            return Step.SEND, None
+        case LedgerState.ABSENT if not (at.expired or at.aborted) and at.refusal == "busy":
+            return Step.WAIT, None  # another action runs there; sent again at the next look
+    # From here on only a seal can tell that it never ran; where none is to be had, time ends the waiting.
+    if not at.sealing and (answer.state == LedgerState.ABSENT or at.refusal not in {"", "busy"}):
+        return Step.SEAL, None
+    if at.hopeless:
+        return indeterminate("HostSilent", f"the host gave no usable answer in time: {shown(answer.error, 300)}")
+    return Step.WAIT, None
+
+
+def started(status: IncidentStatus) -> Attempt | None:
+    """The attempt whose end is not recorded yet."""
+    return next((each for each in status.attempts if each.state == AttemptState.STARTED), None)
+
+
+def order_of(packet: DecisionPacket, attempt: Attempt) -> Order | None:
+    """The packet's order that this attempt carries out; None if no order of the packet has that id."""
+    return next((o for o in packet.bound.orders if attempt_id(o.text(packet.digest)) == attempt.id), None)
+
+
+def act(snapshot: Snapshot, now: datetime) -> Plan:
+    """Phase Acting: one attempt is Started, and stays so until its true outcome is known."""
+    status = snapshot.incident.status
+    attempt, packet = started(status), status.decision_packet
+    order = order_of(packet, attempt) if packet is not None and attempt is not None else None
+    if attempt is None or packet is None or order is None:
+        return escalated(
+            snapshot, now, EscalationReason.INDETERMINATE, "status names no started attempt that its packet contains"
+        )
+    text = order.text(packet.digest)
+    host = snapshot.hosts.get(attempt.host)
+    ledger = snapshot.ledger
+    if host is None or host.spec.host_keys[0] != packet.bound.host_key:
+        # Whoever answers there now is not the host that the packet names: nothing it says counts.
+        ledger = LedgerAnswer(error=f"Host {attempt.host} is gone or pins another key than the packet")
+    if ledger is None:
+        return Plan(effect=AskLedger(attempt.host, attempt.id))
+    end = datetime.fromtimestamp(order.not_after, UTC)
+    circumstances = Circumstances(
+        boot=order.boot,
+        expired=now >= end,
+        aborted=snapshot.incident.spec.abort,
+        hopeless=now >= end + timedelta(seconds=order.timeout_seconds) + MARGIN,
+        # What is not approved is sealed like what the host refused.
+        refusal=unapproved(snapshot, packet) or snapshot.refusal,
+        sealing=snapshot.sealing,
+    )
+    step, outcome = judge(ledger, circumstances)
+    match step:
+        case Step.SEND:
+            return Plan(effect=SendOrder(attempt.host, text, order.timeout_seconds + _SSH_MARGIN))
+        case Step.SEAL:
+            return Plan(effect=Seal(attempt.host, attempt.id))
+        case Step.RECORD if outcome is not None:
+            return _recorded(snapshot, now, attempt, outcome)
+        case _:
+            return Plan(requeue_after=_AGAIN)
+
+
+def _recorded(snapshot: Snapshot, now: datetime, attempt: Attempt, outcome: Outcome) -> Plan:
+    """Write the outcome over Started, and go on to verification only after a success."""
+    incident, answer = snapshot.incident, snapshot.ledger
+    clock = answer.finished_at if answer is not None else None
+    # By a clock that jumped, verification would begin in years, or be over before it began.
+    ended = min(max(datetime.fromtimestamp(float(clock), UTC), attempt.start_time), now) if clock else now
+    proof = [shown(line, 200) for line in answer.output[:64]] if answer is not None else []
+    done = attempt.model_copy(
+        update={
+            "state": outcome.state,
+            "reason": outcome.reason,
+            "message": outcome.message,
+            "completion_time": ended,
+            "end_clock": clock,
+            "exit_code": answer.exit_status if answer is not None else None,
+            "proof": proof,
+        }
+    )
+    status = incident.status
+    status = updated(status, attempts=[done if each.id == attempt.id else each for each in status.attempts])
+    status = noted(status, ended, "ActionCompleted", f"{done.action} on {done.host}: {done.state}. {done.message}")
+    if outcome.state == AttemptState.SUCCEEDED:
+        status = marked(status, incident, now, "Acted", "True", "Succeeded", outcome.message or "the action succeeded")
+        status = marked(status, incident, now, "Verified", "Unknown", "Verifying", "the criteria are being watched")
+        return Plan(
+            status=observed(updated(status, phase=Phase.VERIFYING), incident),
+            events=(Event("Acted", f"{done.action} on {done.host} succeeded"),),
+            again=True,
+        )
+    if outcome.state == AttemptState.INDETERMINATE:
+        status = marked(status, incident, now, "Acted", "Unknown", outcome.reason, outcome.message)
+        reason = EscalationReason.INDETERMINATE
+    else:
+        status = marked(status, incident, now, "Acted", "False", outcome.reason, outcome.message)
+        stopped = incident.spec.abort and outcome.reason == "NeverRan"
+        reason = EscalationReason.ABORTED if stopped else EscalationReason.ACTION_FAILED
+    return escalated(snapshot, now, reason, outcome.message, status=status)

@@ -1,0 +1,261 @@
+"""AwaitingApproval: nothing happens until exactly this packet is approved, and then only if it still fits."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from firstresponder.api.approvalrequest import ApprovalRequest
+from firstresponder.api.base import condition, is_true
+from firstresponder.api.incident import Attempt, AttemptState, IncidentStatus, Phase
+from firstresponder.api.ledger import attempt_id
+from firstresponder.api.packet import DecisionPacket
+from firstresponder.api.reasons import EscalationReason
+from firstresponder.api.runbook import RunbookSpec
+from firstresponder.expressions import TemplateError
+from firstresponder.incident.decide import scope_of, still_holds
+from firstresponder.incident.escalate import escalated
+from firstresponder.incident.ground import Ground, NoGround, ground
+from firstresponder.incident.look import observe, unit_evidence, values_of
+from firstresponder.incident.packet import CLOCK_SKEW, digest_of, request_spec
+from firstresponder.incident.plan import CheckGate, CloseRequest, Consume, CreateRequest, Event, Observe, Plan, wait
+from firstresponder.incident.record import marked, noted, observed, updated
+from firstresponder.incident.snapshot import Observation, Snapshot
+from firstresponder.safety.digest import sha256_digest
+from firstresponder.safety.neutralise import neutralise, shown
+
+_GATE_RETRY = timedelta(seconds=10)
+"""How soon an approved incident looks again whether the approval gate holds."""
+
+
+def await_approval(snapshot: Snapshot, now: datetime) -> Plan:
+    """Phase AwaitingApproval: ask, wait, and on approval check everything again before Consumed and Started."""
+    incident = snapshot.incident
+    packet, ref = incident.status.decision_packet, incident.status.approval_request_ref
+    if incident.spec.abort:
+        return escalated(snapshot, now, EscalationReason.ABORTED, "spec.abort was set before the action was started")
+    if packet is None or ref is None or digest_of(packet.bound) != packet.digest:
+        text = "the packet in status is missing or does not match its digest: it was changed by somebody else"
+        return escalated(snapshot, now, EscalationReason.PACKET_SUPERSEDED, text)
+    base = ground(snapshot)
+    if isinstance(base, NoGround):
+        return escalated(snapshot, now, base.reason, base.message)
+    if base.parameters != packet.bound.parameters:
+        return _superseded_by_parameters(snapshot, now)
+
+    request = snapshot.request
+    if ref.uid is None and request is None:
+        return Plan(effect=CreateRequest(ref.name, request_spec(incident, packet, snapshot.operator)))
+    if problem := _foreign(snapshot, packet, request):
+        return escalated(snapshot, now, EscalationReason.PACKET_SUPERSEDED, problem)
+    assert request is not None  # noqa: S101 - a missing request is a problem
+    if ref.uid is None:
+        status = updated(incident.status, approval_request_ref=ref.model_copy(update={"uid": request.metadata.uid}))
+        return Plan(status=observed(status, incident), again=True)
+
+    consumed = _consumed_by(request, packet)
+    if ended := _ended(request, now, consumed):
+        reason, message = ended
+        return escalated(snapshot, now, reason, message)
+    if len(approvers(request)) < request.spec.required_approvals:
+        if consumed:
+            text = "the request was closed as Consumed, but nobody approved it: its status was written by somebody else"
+            return escalated(snapshot, now, EscalationReason.PACKET_SUPERSEDED, text)
+        if incident.metadata.generation != incident.status.observed_generation:
+            return Plan(status=observed(incident.status, incident))
+        return Plan(requeue_after=wait(request.spec.expiration_time, now))
+    return _approved(snapshot, now, base, packet, request, consumed=consumed)
+
+
+def approvers(request: ApprovalRequest) -> list[str]:
+    """Who approved exactly this packet. Programs never count: a review of theirs was written while no policy held."""
+    return sorted(
+        user
+        for user, review in request.spec.reviews.items()
+        if review.verdict == "Approved"
+        and review.packet_digest == request.spec.packet_digest
+        and not user.startswith("system:")
+    )
+
+
+def unapproved(snapshot: Snapshot, packet: DecisionPacket) -> str | None:
+    """Why nothing of this packet may be sent to a host; None if it may.
+
+    Asked again before every order: an incident's status says that an attempt was started, but only the request, with
+    the reviews that people wrote, says that it may run.
+    """
+    request = snapshot.request
+    if digest_of(packet.bound) != packet.digest:
+        return "the packet in status does not match its digest"
+    if problem := _foreign(snapshot, packet, request):
+        return problem
+    assert request is not None  # noqa: S101 - a missing request is a problem
+    if any(review.verdict == "Denied" for review in request.spec.reviews.values()):
+        return f"ApprovalRequest {request.name} is denied"
+    if len(approvers(request)) < request.spec.required_approvals:
+        return f"ApprovalRequest {request.name} is not approved"
+    if not _consumed_by(request, packet):
+        return f"ApprovalRequest {request.name} is not consumed by exactly these attempts"
+    return None
+
+
+def _superseded_by_parameters(snapshot: Snapshot, now: datetime) -> Plan:
+    """Rule 21: a parameter patch before acting goes back to Triaging and gets one new packet."""
+    incident, request = snapshot.incident, snapshot.request
+    text = "spec.parameters changed: the packet no longer fits"
+    if request is not None and not is_true(request.status.conditions, "Closed"):
+        return Plan(effect=CloseRequest(request, "Superseded", text))
+    ref = incident.status.approval_request_ref
+    event = Event("PacketSuperseded", text, warning=True, occasion=ref.name if ref is not None else "")
+    status = noted(incident.status, now, "PacketSuperseded", text)
+    status = updated(status, phase=Phase.TRIAGING, approval_request_ref=None)
+    status = marked(status, incident, now, "Approved", "False", "Superseded", text)
+    status = marked(status, incident, now, "Triaged", "False", "Triaging", "triaging again with the new parameters")
+    return Plan(status=observed(status, incident), events=(event,), again=True)
+
+
+def _foreign(snapshot: Snapshot, packet: DecisionPacket, request: ApprovalRequest | None) -> str | None:
+    """Why the request is not the one that asks for this packet; None if it is."""
+    ref = snapshot.incident.status.approval_request_ref
+    name = ref.name if ref is not None else ""
+    if request is None:
+        return f"ApprovalRequest {name} was deleted; it is never made again for the same packet"
+    spec = request.spec
+    if ref is not None and ref.uid is not None and request.metadata.uid != ref.uid:
+        return f"ApprovalRequest {name} is another object than the one that was created"
+    if spec.requested_by != snapshot.operator:
+        return f"ApprovalRequest {name} was made by {neutralise(spec.requested_by, 200)}, not by this operator"
+    if spec.incident_ref.uid != snapshot.incident.metadata.uid:
+        return f"ApprovalRequest {name} is for another incident"
+    if spec.packet_digest != packet.digest or sha256_digest(spec.packet.get("bound")) != packet.digest:
+        return f"ApprovalRequest {name} holds another packet than the incident"
+    bound = packet.bound
+    copies = (spec.action_class, spec.required_approvals, spec.expiration_time)
+    if copies != (bound.action_class, bound.required_approvals, bound.expiration_time):
+        return f"ApprovalRequest {name} repeats the packet's class, approvals or expiry differently"
+    return None
+
+
+def _consumed_by(request: ApprovalRequest, packet: DecisionPacket) -> bool:
+    """Whether the request was used up by exactly the attempts of this packet."""
+    closed = condition(request.status.conditions, "Closed")
+    ids = [attempt_id(order.text(packet.digest)) for order in packet.bound.orders]
+    return (
+        closed is not None
+        and closed.status == "True"
+        and closed.reason == "Consumed"
+        and request.status.attempt_ids == ids
+    )
+
+
+def _ended(request: ApprovalRequest, now: datetime, consumed: bool) -> tuple[EscalationReason, str] | None:
+    """Denied, expired or closed: the ends of a request that lead to a human."""
+    denials = {user: review for user, review in request.spec.reviews.items() if review.verdict == "Denied"}
+    closed = condition(request.status.conditions, "Closed")
+    if denials:
+        user, review = min(denials.items(), key=lambda denial: denial[0])
+        text = f"denied by {neutralise(user, 200)}" + (f": {shown(review.comment, 500)}" if review.comment else "")
+        return EscalationReason.APPROVAL_DENIED, text
+    if now >= request.spec.expiration_time:
+        return EscalationReason.APPROVAL_EXPIRED, f"not approved and started by {request.spec.expiration_time:%FT%TZ}"
+    if closed is not None and closed.status == "True" and not consumed:
+        return EscalationReason.PACKET_SUPERSEDED, f"the request was closed ({closed.reason}): {closed.message}"
+    return None
+
+
+def _approved(
+    snapshot: Snapshot,
+    now: datetime,
+    base: Ground[RunbookSpec],
+    packet: DecisionPacket,
+    request: ApprovalRequest,
+    *,
+    consumed: bool,
+) -> Plan:
+    """Approved: gate, fresh look, Consumed, Started, in this order."""
+    incident = snapshot.incident
+    if snapshot.gate is None:
+        return Plan(effect=CheckGate())
+    if not snapshot.gate.safe:
+        return _gate_open(snapshot, now, snapshot.gate.message, request)
+    if snapshot.observation is None:
+        try:
+            return Plan(effect=_fresh_look(base))
+        except TemplateError as error:
+            return escalated(snapshot, now, EscalationReason.PACKET_SUPERSEDED, str(error))
+    if problem := misfit(packet, base, snapshot.observation, now):
+        return escalated(snapshot, now, EscalationReason.PACKET_SUPERSEDED, problem)
+    if not consumed:
+        ids = tuple(attempt_id(order.text(packet.digest)) for order in packet.bound.orders)
+        return Plan(effect=Consume(request, ids))
+    status = _started(incident.status, packet, request, now)
+    names = ", ".join(approvers(request))
+    status = marked(status, incident, now, "Approved", "True", "Approved", f"approved by {names}"[:2048])
+    return Plan(status=observed(status, incident), again=True)
+
+
+def _fresh_look(base: Ground[RunbookSpec]) -> Observe:
+    return observe(base.runbook, base.spec, base.setting, base.hosts)
+
+
+def _gate_open(snapshot: Snapshot, now: datetime, message: str, request: ApprovalRequest) -> Plan:
+    """The approval gate does not hold: nothing is acted on until it does, and everybody can see why."""
+    incident = snapshot.incident
+    known = condition(incident.status.conditions, "Approved")
+    retry = min(_GATE_RETRY, wait(request.spec.expiration_time, now))
+    if known is not None and (known.reason, known.message) == ("ApprovalGateUnsafe", message):
+        return Plan(requeue_after=retry)
+    status = marked(incident.status, incident, now, "Approved", "False", "ApprovalGateUnsafe", message)
+    status = noted(status, now, "ApprovalGateUnsafe", message)
+    return Plan(
+        status=observed(status, incident),
+        events=(Event("ApprovalGateUnsafe", f"nothing is acted on: {message}", warning=True),),
+        requeue_after=retry,
+    )
+
+
+def misfit(packet: DecisionPacket, base: Ground[RunbookSpec], observation: Observation, now: datetime) -> str | None:
+    """Why the approved packet no longer fits the world; None if it does (rule 14)."""
+    bound = packet.bound
+    action = next((each for each in base.spec.actions if each.name == bound.proposed_action.name), None)
+    hypothesis = next((each for each in base.spec.hypotheses if each.name == bound.hypothesis), None)
+    host = base.hosts.get(bound.proposed_action.role)
+    if action is None or hypothesis is None or host is None:
+        return "the action, the hypothesis or the host of the packet is no longer there"
+    if host.name != bound.proposed_action.host or host.spec.host_keys[0] != bound.host_key:
+        return f"the host of role {bound.proposed_action.role} is no longer the one that the packet is for"
+    info = observation.hosts.get(host.name)
+    if info is None:
+        return f"{host.name} does not answer now: {observation.unreachable.get(host.name, 'unknown reason')}"
+    order = bound.orders[0]
+    if (info.machine, info.boot) != (order.host, order.boot):
+        return f"{host.name} rebooted or is another machine since the packet was made"
+    if abs(info.time - now.timestamp()) > CLOCK_SKEW.total_seconds():
+        return f"the clock of {host.name} is more than 60 s off now"
+    values = values_of(observation.evidence)
+    instance = values.get(unit_evidence(action), {}).get("invocationID")
+    if len(order.arguments) > 1 and instance != order.arguments[1]:
+        return f"{order.arguments[0]} is no longer the running instance that was approved for restart"
+    return still_holds(base.spec, action, hypothesis, scope_of(base.spec, base.setting, values))
+
+
+def _started(status: IncidentStatus, packet: DecisionPacket, request: ApprovalRequest, now: datetime) -> IncidentStatus:
+    """Started is written before the order is sent: from here on only the host's ledger knows what happened."""
+    bound, order = packet.bound, packet.bound.orders[0]
+    attempt = Attempt(
+        id=attempt_id(order.text(packet.digest)),
+        ordinal=order.attempt,
+        action=bound.proposed_action.name,
+        host=bound.proposed_action.host,
+        machine=order.host,
+        boot=order.boot,
+        not_after=order.not_after,
+        packet_digest=packet.digest,
+        state=AttemptState.STARTED,
+        start_time=now,
+    )
+    for user in approvers(request):
+        comment = request.spec.reviews[user].comment
+        status = noted(status, now, "ApprovalGranted", shown(comment, 500) if comment else "", by=user)
+    target = bound.proposed_action.target
+    status = noted(status, now, "ActionStarted", f"{attempt.action} {target} on {attempt.host}")
+    return updated(status, phase=Phase.ACTING, attempts=[*status.attempts, attempt])

@@ -1,0 +1,248 @@
+"""The decision: what the evidence says, by the rules, and nothing else.
+
+The same evidence gives the same decision: no clock, no order of diagnostics, no randomness. Unknown is never
+true and never false; it hands over to a human.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from firstresponder.api.base import JSON
+from firstresponder.api.incident import HypothesisResult
+from firstresponder.api.reasons import EscalationReason
+from firstresponder.api.runbook import (
+    Action,
+    Hypothesis,
+    Outcome,
+    Recommendation,
+    RunbookSpec,
+    Triage,
+)
+from firstresponder.expressions import Scope, Verdict, render_text, resolve_variables
+from firstresponder.runbooks.names import compiled, names_in
+
+DEFAULT_MARGIN = 20
+"""Points of likelihood by which the winner must lead, unless the EscalationPolicy says otherwise."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known before anything is observed."""
+
+    service: str
+    parameters: Mapping[str, JSON]
+    hosts: Mapping[str, Mapping[str, JSON]]
+    """Role → name, address, expectedUnits."""
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A hypothesis won, and this action follows from it."""
+
+    hypothesis: Hypothesis
+    action: Action
+
+
+@dataclass(frozen=True)
+class Led:
+    """A playbook's hypothesis won, and this runbook goes on."""
+
+    hypothesis: Hypothesis
+    runbook: str
+
+
+@dataclass(frozen=True)
+class SelfRecovered:
+    """The symptom is gone: act on nothing, verify only."""
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """A human must decide."""
+
+    reason: EscalationReason
+    message: str
+    to: tuple[str, ...] = ()
+    human_action: str | None = None
+    hypothesis: Hypothesis | None = None
+
+
+Conclusion = Proposed | Led | SelfRecovered | HandOver
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The conclusion, and the verdict on everything that was judged on the way to it."""
+
+    conclusion: Conclusion
+    verdicts: tuple[HypothesisResult, ...]
+    recommendations: tuple[Recommendation, ...] = ()
+
+
+def scope_of(
+    spec: Triage,
+    setting: Setting,
+    evidence: Mapping[str, Mapping[str, JSON]],
+    baseline: Mapping[str, Mapping[str, JSON]] | None = None,
+) -> Scope:
+    """What expressions see. A diagnostic that was not observed is an empty map (rule 2)."""
+    known = {**setting.parameters, "service": setting.service, "hosts": dict(setting.hosts)}
+    observed = {diagnostic.name: dict(evidence.get(diagnostic.name, {})) for diagnostic in spec.diagnostics}
+    names = names_in(spec)
+    variables = [(variable.name, compiled(variable.expression, names)) for variable in spec.variables]
+    return resolve_variables(variables, Scope({**known, **observed, "baseline": dict(baseline or {})}))
+
+
+def _judged(
+    spec: Triage, scope: Scope, name: str, kind: str, source: str, likelihood: int | None = None
+) -> HypothesisResult:
+    """One expression judged: Holds, Refuted or Unknown, with the reason."""
+    expression = compiled(source, names_in(spec))
+    verdict = expression.verdict(scope)
+    words = {Verdict.TRUE: "Holds", Verdict.FALSE: "Refuted", Verdict.UNKNOWN: "Unknown"}
+    because = expression.explain(scope)
+    return HypothesisResult.model_validate(
+        {
+            "name": name,
+            "kind": kind,
+            "likelihood": likelihood,
+            "verdict": words[verdict],
+            "because": because[:2048],
+        }
+    )
+
+
+def _follow(spec: Triage, scope: Scope, outcome: Outcome, hypothesis: Hypothesis | None, otherwise: str) -> Conclusion:
+    """The conclusion that an outcome stands for."""
+    if outcome.escalate is not None:
+        return HandOver(
+            outcome.escalate.reason,
+            otherwise,
+            tuple(outcome.escalate.to or spec.escalate_to),
+            render_text(outcome.escalate.human_action, scope),
+            hypothesis,
+        )
+    if outcome.runbook is not None and hypothesis is not None:
+        return Led(hypothesis, outcome.runbook)
+    actions = spec.actions if isinstance(spec, RunbookSpec) else []
+    action = next((each for each in actions if each.name == outcome.action), None)
+    if action is None or hypothesis is None:
+        return HandOver(EscalationReason.INVALID_RUNBOOK, f"the runbook has no action named {outcome.action}")
+    return Proposed(hypothesis, action)
+
+
+def decide(spec: Triage, scope: Scope, margin: int = DEFAULT_MARGIN) -> Decision:
+    """Rules 4 to 9: guards, symptom, hypotheses ranked with the margin."""
+    guards = [_judged(spec, scope, guard.name, "Guard", guard.when) for guard in spec.guards]
+    verdicts = tuple(guards)
+    for guard, result in zip(spec.guards, guards, strict=True):
+        if result.verdict == "Holds":
+            conclusion = _follow(spec, scope, guard.then, None, f"guard {guard.name}: {result.because}")
+            return Decision(conclusion, verdicts)
+    if blind := next((result for result in guards if result.verdict == "Unknown"), None):
+        message = f"guard {blind.name} cannot be judged: {blind.because}"
+        return Decision(HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, message), verdicts)
+
+    if isinstance(spec, RunbookSpec):
+        symptom = _judged(spec, scope, spec.symptom, "Symptom", spec.symptom)
+        verdicts = (*verdicts, symptom)
+        if symptom.verdict == "Refuted":
+            return Decision(SelfRecovered(), verdicts)
+        if symptom.verdict == "Unknown":
+            message = f"the symptom {spec.symptom} cannot be judged: {symptom.because}"
+            return Decision(HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, message), verdicts)
+
+    ranked = sorted(spec.hypotheses, key=lambda each: -each.likelihood)
+    results = [_judged(spec, scope, each.name, "Hypothesis", each.when, each.likelihood) for each in ranked]
+    verdicts = (*verdicts, *results)
+    judged = list(zip(ranked, results, strict=True))
+    holding = [hypothesis for hypothesis, result in judged if result.verdict == "Holds"]
+    unknown = [(hypothesis, result) for hypothesis, result in judged if result.verdict == "Unknown"]
+    if not holding:
+        return Decision(_nothing_holds(spec, scope, unknown), verdicts)
+    winner = holding[0]
+    floor = winner.likelihood - margin
+    rivals = [each for each in holding[1:] if each.likelihood > floor and _differs(each.then, winner.then)]
+    if rivals:
+        return Decision(_ambiguous(winner, rivals, margin), verdicts)
+    if hidden := next(((h, r) for h, r in unknown if h.likelihood > floor), None):
+        message = f"{winner.name} holds, but {hidden[0].name} cannot be judged: {hidden[1].because}"
+        return Decision(HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, message), verdicts)
+    conclusion = _follow(spec, scope, winner.then, winner, f"cause: {winner.name}")
+    return Decision(conclusion, verdicts, _rendered(winner.then.recommendations, scope))
+
+
+def _differs(one: Outcome, other: Outcome) -> bool:
+    return (one.action, one.runbook, one.escalate) != (other.action, other.runbook, other.escalate)
+
+
+def _ambiguous(winner: Hypothesis, rivals: Sequence[Hypothesis], margin: int) -> HandOver:
+    held = ", ".join(f"{each.name} ({each.likelihood})" for each in (winner, *rivals))
+    return HandOver(EscalationReason.AMBIGUOUS_ROOT_CAUSE, f"less than {margin} points apart and both hold: {held}")
+
+
+def _nothing_holds(spec: Triage, scope: Scope, unknown: Sequence[tuple[Hypothesis, HypothesisResult]]) -> Conclusion:
+    """Rule 9: refuted everything is a finding; not knowing something is not."""
+    if unknown:
+        blind = "; ".join(f"{hypothesis.name}: {result.because}" for hypothesis, result in unknown)
+        return HandOver(
+            EscalationReason.EVIDENCE_UNAVAILABLE, f"no hypothesis holds, but not all can be judged: {blind}"
+        )
+    return _follow(spec, scope, spec.otherwise, None, "every hypothesis was refuted")
+
+
+def _rendered(recommendations: Sequence[Recommendation], scope: Scope) -> tuple[Recommendation, ...]:
+    return tuple(each.model_copy(update={"text": render_text(each.text, scope)[:2048]}) for each in recommendations)
+
+
+def check_preconditions(spec: RunbookSpec, action: Action, scope: Scope) -> HandOver | None:
+    """Rule 10: a precondition that is not true hands over, and never falls through to the next hypothesis."""
+    for precondition in action.preconditions:
+        result = _judged(spec, scope, precondition.name, "Precondition", precondition.require)
+        if result.verdict == "Holds":
+            continue
+        message = f"precondition {precondition.name}: {result.because}"
+        if precondition.otherwise is not None and precondition.otherwise.escalate is not None:
+            escalate = precondition.otherwise.escalate
+            action_text = render_text(escalate.human_action, scope)
+            return HandOver(escalate.reason, message, tuple(escalate.to or spec.escalate_to), action_text)
+        return HandOver(EscalationReason.PRECONDITION_FAILED, message)
+    return None
+
+
+def still_holds(spec: RunbookSpec, action: Action, hypothesis: Hypothesis, scope: Scope) -> str | None:
+    """Rule 14, just before acting: every guard false, symptom, winning ``when`` and preconditions true.
+
+    Returns why not, or None when all of it holds.
+    """
+    for guard in spec.guards:
+        result = _judged(spec, scope, guard.name, "Guard", guard.when)
+        if result.verdict != "Refuted":
+            return f"guard {guard.name} is {result.verdict.lower()} now: {result.because}"
+    for name, expression in ((spec.symptom, spec.symptom), (hypothesis.name, hypothesis.when)):
+        result = _judged(spec, scope, name, "Hypothesis", expression)
+        if result.verdict != "Holds":
+            return f"{name} is {result.verdict.lower()} now: {result.because}"
+    refused = check_preconditions(spec, action, scope)
+    return refused.message if refused is not None else None
+
+
+def desired_count(spec: RunbookSpec, action: Action, scope: Scope) -> int | HandOver:
+    """Rule 11: the pool size that a scale action asks for; integral, within bounds, never clamped."""
+    scale = action.ansible_scale
+    if scale is None:
+        raise ValueError(f"action {action.name} does not scale anything")
+    numbers = {}
+    for field, expression in (("current", scale.current), ("desired", scale.desired), ("maximum", scale.maximum)):
+        result = compiled(expression, names_in(spec)).evaluate(scope)
+        if isinstance(result.value, bool) or not isinstance(result.value, int | float):
+            message = f"{field} count of {action.name} is unknown: {result.because}"
+            return HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, message)
+        numbers[field] = float(result.value)
+    desired = numbers["desired"]
+    if desired != int(desired) or not scale.minimum <= desired <= numbers["maximum"]:
+        text = f"{desired:g} instances are not a whole number within {scale.minimum} and {numbers['maximum']:g}"
+        return HandOver(EscalationReason.CAPACITY_LIMIT, text)
+    return int(desired)

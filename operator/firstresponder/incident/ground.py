@@ -1,0 +1,90 @@
+"""The ground of a triage: a pinned revision with its parameters resolved and its roles cast."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from firstresponder.api.base import JSON
+from firstresponder.api.hosts import Host
+from firstresponder.api.reasons import EscalationReason
+from firstresponder.api.runbook import RunbookSpec, Triage, TriagePlaybookSpec
+from firstresponder.incident.decide import Setting
+from firstresponder.incident.look import setting_of
+from firstresponder.incident.roles import cast
+from firstresponder.incident.snapshot import Revision, Snapshot
+from firstresponder.runbooks.parameters import InvalidParameter, resolve
+
+S_co = TypeVar("S_co", bound=Triage, covariant=True)
+
+
+@dataclass(frozen=True)
+class Ground(Generic[S_co]):
+    """What is decided on, but for the evidence."""
+
+    runbook: str
+    spec: S_co
+    setting: Setting
+    hosts: dict[str, Host]
+    parameters: dict[str, str]
+    """The resolved parameters as people write them."""
+
+
+@dataclass(frozen=True)
+class NoGround:
+    """Why triage cannot even begin."""
+
+    reason: EscalationReason
+    message: str
+
+
+def ground(snapshot: Snapshot, overrides: Mapping[str, JSON] | None = None) -> Ground[RunbookSpec] | NoGround:
+    """The ground of the pinned Runbook.
+
+    ``overrides`` replaces the incident's own parameters, for the phases in which a patch no longer counts. A
+    parameter that the playbook which led here declares is the playbook's (rule 21).
+    """
+    if overrides is None:
+        overrides = snapshot.incident.spec.parameters
+        own = _declared(snapshot.revision)
+        overrides = {name: value for name, value in overrides.items() if name in own or name not in _led_by(snapshot)}
+    return _ground(snapshot, snapshot.revision, RunbookSpec, overrides)
+
+
+def playbook_ground(snapshot: Snapshot) -> Ground[TriagePlaybookSpec] | NoGround:
+    """The ground of the pinned TriagePlaybook. Parameters that it does not declare are left to the runbook."""
+    own = _led_by(snapshot)
+    overrides = {name: value for name, value in snapshot.incident.spec.parameters.items() if name in own}
+    return _ground(snapshot, snapshot.playbook, TriagePlaybookSpec, overrides)
+
+
+def _declared(revision: Revision | None) -> frozenset[str]:
+    spec = revision.spec if revision is not None else None
+    return frozenset(parameter.name for parameter in spec.parameters) if spec is not None else frozenset()
+
+
+def _led_by(snapshot: Snapshot) -> frozenset[str]:
+    return _declared(snapshot.playbook)
+
+
+def _ground(
+    snapshot: Snapshot, revision: Revision | None, kind: type[S_co], overrides: Mapping[str, JSON]
+) -> Ground[S_co] | NoGround:
+    incident = snapshot.incident
+    if revision is None or not isinstance(revision.spec, kind):
+        problem = revision.problem if revision is not None else "the incident has no pinned revision"
+        return NoGround(EscalationReason.INVALID_RUNBOOK, problem)
+    spec = revision.spec
+    try:
+        parameters = resolve(spec.parameters, overrides)
+    except InvalidParameter as error:
+        return NoGround(EscalationReason.PRECONDITION_FAILED, str(error))
+    casting = cast(spec.roles, incident.spec.hosts, snapshot.hosts, incident.spec.service)
+    if casting.ambiguous:
+        return NoGround(EscalationReason.AMBIGUOUS_HOST, "; ".join(casting.ambiguous.values()))
+    if lost := [text for role, text in casting.missing.items() if role in casting.named]:
+        return NoGround(EscalationReason.HOST_UNREACHABLE, lost[0])
+    hosts = dict(casting.hosts)
+    setting = setting_of(incident.spec.service, parameters.values, hosts)
+    return Ground(revision.ref.runbook, spec, setting, hosts, dict(parameters.text))

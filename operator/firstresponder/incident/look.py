@@ -1,0 +1,122 @@
+"""What to look at: the diagnostics of a runbook as probes of hosts, arguments rendered without evidence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from firstresponder.api.base import ApiModel, duration_seconds
+from firstresponder.api.diagnostics import UnitArguments
+from firstresponder.api.hosts import Host
+from firstresponder.api.incident import Evidence, IncidentStatus, Unavailable
+from firstresponder.api.runbook import Action, RunbookSpec, Triage
+from firstresponder.expressions import Scope, render_argument
+from firstresponder.incident.decide import Setting, scope_of
+from firstresponder.incident.plan import Observe, ProbeRequest
+from firstresponder.runbooks.names import free_of_evidence
+
+_ONE_VALUE, _ALL_VALUES = 32 * 1024, 160 * 1024
+"""Bytes of JSON that one diagnostic, and all together, may take; a status stays below 256 KiB."""
+
+
+def setting_of(service: str, parameters: Mapping[str, Any], hosts: Mapping[str, Host]) -> Setting:
+    """What expressions may know before anything is observed."""
+    known = {
+        role: {"name": host.name, "address": host.spec.address, "expectedUnits": list(host.spec.expected_units)}
+        for role, host in hosts.items()
+    }
+    return Setting(service, parameters, known)
+
+
+def unit_evidence(action: Action) -> str:
+    """The name of the unit diagnostic that a restart brings with it; no runbook can use this name."""
+    return f"{action.name}/unit"
+
+
+def _rendered(arguments: ApiModel, scope: Scope, allowed: frozenset[str]) -> ApiModel:
+    """The arguments with their templates filled in. Raises TemplateError."""
+
+    def rendered(value: Any) -> Any:
+        if isinstance(value, list):
+            return [rendered(each) for each in value]
+        return render_argument(value, scope, allowed) if isinstance(value, str) and "$(" in value else value
+
+    return arguments.model_copy(update={name: rendered(value) for name, value in arguments})
+
+
+def observe(
+    runbook: str,
+    spec: Triage,
+    setting: Setting,
+    hosts: Mapping[str, Host],
+    *,
+    not_before: float | None = None,
+    only: frozenset[str] | None = None,
+) -> Observe:
+    """One round: every diagnostic (or ``only`` those named) on the host of its role, in parallel.
+
+    Roles without a host are left unobserved. Raises TemplateError when an argument needs what is not known
+    or may not be used.
+    """
+    scope, allowed = scope_of(spec, setting, {}), free_of_evidence(spec)
+    probes = [
+        ProbeRequest(
+            name=diagnostic.name,
+            role=diagnostic.role,
+            host=hosts[diagnostic.role].name,
+            probe=diagnostic.probe,
+            arguments=_rendered(diagnostic.arguments, scope, allowed),
+            timeout=duration_seconds(diagnostic.timeout) if diagnostic.timeout else None,
+            not_before=not_before,
+        )
+        for diagnostic in spec.diagnostics
+        if diagnostic.role in hosts and (only is None or diagnostic.name in only)
+    ]
+    if only is None and isinstance(spec, RunbookSpec):
+        probes += [
+            ProbeRequest(
+                name=unit_evidence(action),
+                role=action.role,
+                host=hosts[action.role].name,
+                probe="unit",
+                arguments=UnitArguments(unit=render_argument(action.restart_unit.unit, scope, allowed)),
+                timeout=None,
+            )
+            for action in spec.actions
+            if action.restart_unit is not None and action.role in hosts
+        ]
+    return Observe(runbook, tuple(probes), tuple(sorted({probe.host for probe in probes})))
+
+
+def bounded(evidence: Sequence[Evidence], beside: Sequence[Evidence] = ()) -> tuple[Evidence, ...]:
+    """The evidence as far as an incident's status can hold it ``beside`` what it holds already.
+
+    What an expression reads is never cut: a value that is too big, alone or together with the others, counts as
+    not observed. The biggest go first, so the same evidence always loses the same values.
+    """
+    sizes = {each.name: len(json.dumps(each.values)) for each in evidence}
+    total = sum(sizes.values()) + sum(len(json.dumps(each.values)) for each in beside)
+    dropped = set()
+    for name in sorted(sizes, key=lambda each: (-sizes[each], each)):
+        if sizes[name] <= _ONE_VALUE and total <= _ALL_VALUES:
+            break
+        dropped.add(name)
+        total -= sizes[name]
+
+    def without(each: Evidence) -> Evidence:
+        message = f"{sizes[each.name]} bytes are more than the status can hold; narrow the diagnostic"
+        why = Unavailable(reason="TooLarge", message=message)
+        return each.model_copy(update={"values": {}, "unavailable": why})
+
+    return tuple(without(each) if each.name in dropped else each for each in evidence)
+
+
+def evidence_of(status: IncidentStatus, runbook: str) -> list[Evidence]:
+    """What one runbook's triage saw, without that of the playbook which led to it."""
+    return [each for each in status.evidence if each.runbook == runbook]
+
+
+def values_of(evidence: Sequence[Evidence]) -> dict[str, dict[str, Any]]:
+    """Diagnostic name → what it saw, for those that saw anything."""
+    return {each.name: each.values for each in evidence if each.unavailable is None}

@@ -1,0 +1,76 @@
+"""The machine: which handler an incident's phase has, and which phases may follow.
+
+``TRANSITIONS`` is the one table of transitions; docs/architecture.md draws it and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from firstresponder.api.incident import Phase
+from firstresponder.api.reasons import EscalationReason
+from firstresponder.incident.act import act
+from firstresponder.incident.approve import await_approval
+from firstresponder.incident.escalate import escalated
+from firstresponder.incident.plan import Plan
+from firstresponder.incident.snapshot import Snapshot
+from firstresponder.incident.triage import begin, triage
+from firstresponder.incident.watch import closed, verify
+from firstresponder.safety.neutralise import shown
+
+HANDLERS: Mapping[Phase, Callable[[Snapshot, datetime], Plan]] = {
+    Phase.PENDING: begin,
+    Phase.TRIAGING: triage,
+    Phase.AWAITING_APPROVAL: await_approval,
+    Phase.ACTING: act,
+    Phase.VERIFYING: verify,
+    Phase.RESOLVED: closed,
+    Phase.ESCALATED: closed,
+}
+
+TRANSITIONS: Mapping[Phase, frozenset[Phase]] = {
+    Phase.PENDING: frozenset({Phase.TRIAGING, Phase.ESCALATED}),
+    Phase.TRIAGING: frozenset({Phase.AWAITING_APPROVAL, Phase.VERIFYING, Phase.ESCALATED}),
+    Phase.AWAITING_APPROVAL: frozenset({Phase.TRIAGING, Phase.ACTING, Phase.ESCALATED}),
+    Phase.ACTING: frozenset({Phase.VERIFYING, Phase.ESCALATED}),
+    Phase.VERIFYING: frozenset({Phase.RESOLVED, Phase.ESCALATED}),
+    Phase.RESOLVED: frozenset(),
+    Phase.ESCALATED: frozenset(),
+}
+
+
+_MAY_GIVE_UP = frozenset({Phase.PENDING, Phase.TRIAGING, Phase.AWAITING_APPROVAL, Phase.VERIFYING})
+"""Phases in which no attempt is under way, whose true outcome would be lost with the incident."""
+
+
+class ForbiddenTransition(AssertionError):
+    """A handler planned a phase that may not follow: a bug, and nothing of the plan is carried out."""
+
+
+def reconcile(snapshot: Snapshot, now: datetime) -> Plan:
+    """What happens next to this incident. Pure: the same snapshot and moment give the same plan.
+
+    What cannot be put into the form that it must have (a packet with more preconditions than a packet can hold) is
+    handed to a human: trying again would give the same. Raises ForbiddenTransition rather than let an incident jump.
+    """
+    phase = snapshot.incident.status.phase
+    try:
+        plan = HANDLERS[phase](snapshot, now)
+    except ValueError as error:
+        if phase not in _MAY_GIVE_UP:
+            raise
+        plan = escalated(snapshot, now, EscalationReason.INVALID_RUNBOOK, f"{phase} cannot go on: {_told(error)}")
+    if plan.status is not None and plan.status.phase not in TRANSITIONS[phase] | {phase}:
+        raise ForbiddenTransition(f"{phase} → {plan.status.phase}")
+    return plan
+
+
+def _told(error: ValueError) -> str:
+    """What is wrong, without the value that it is about."""
+    if not isinstance(error, ValidationError):
+        return shown(str(error), 1000)
+    first = error.errors(include_input=False, include_context=False, include_url=False)[0]
+    return shown(f"{error.title}.{'.'.join(str(part) for part in first['loc'])}: {first['msg']}", 1000)

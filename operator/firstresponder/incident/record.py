@@ -1,0 +1,50 @@
+"""Writing things down: the timeline and the conditions of an incident's status."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from firstresponder.api.base import with_condition
+from firstresponder.api.incident import Incident, IncidentStatus, TimelineEntry
+
+_FIRST, _LAST = 20, 180
+
+
+def noted(
+    status: IncidentStatus, now: datetime, event: str, details: str = "", *, by: str | None = None
+) -> IncidentStatus:
+    """The status with one more timeline entry; the first 20 and the last 180 are kept, the dropped counted."""
+    entries = [*status.timeline, TimelineEntry(time=now, event=event, details=details[:2048], by=by)]
+    dropped = max(len(entries) - _FIRST - _LAST, 0)
+    if dropped:
+        entries = entries[:_FIRST] + entries[_FIRST + dropped :]
+    return status.model_copy(update={"timeline": entries, "timeline_dropped": status.timeline_dropped + dropped})
+
+
+def marked(
+    status: IncidentStatus,
+    incident: Incident,
+    now: datetime,
+    kind: str,
+    value: Literal["True", "False", "Unknown"],
+    reason: str,
+    message: str,
+) -> IncidentStatus:
+    """The status with one condition set for the incident's present generation."""
+    conditions = with_condition(
+        status.conditions, kind, value, reason, message, generation=incident.metadata.generation, now=now
+    )
+    return status.model_copy(update={"conditions": conditions})
+
+
+def updated(status: IncidentStatus, **fields: Any) -> IncidentStatus:
+    """The status with these fields replaced."""
+    return status.model_copy(update=fields)
+
+
+def observed(status: IncidentStatus, incident: Incident) -> IncidentStatus:
+    """The status with every condition and itself at the incident's generation, so that ``kubectl wait`` returns."""
+    generation = incident.metadata.generation
+    conditions = [each.model_copy(update={"observed_generation": generation}) for each in status.conditions]
+    return status.model_copy(update={"conditions": conditions, "observed_generation": generation})

@@ -1,0 +1,120 @@
+"""A runbook's own test cases, decided as in earnest: recorded evidence in, cause and action out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from firstresponder.api.base import JSON
+from firstresponder.api.runbook import Case, Expectation, RunbookSpec, Triage
+from firstresponder.expressions import Scope
+from firstresponder.incident.decide import (
+    HandOver,
+    Led,
+    Proposed,
+    SelfRecovered,
+    Setting,
+    check_preconditions,
+    decide,
+    desired_count,
+    scope_of,
+)
+from firstresponder.incident.verify import take_sample, unmet, verification_plan
+from firstresponder.runbooks.parameters import resolve
+
+_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """One case: what came out, and each difference from what was expected."""
+
+    name: str
+    outcome: Expectation
+    differences: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.differences
+
+
+def patched(target: Mapping[str, JSON], patch: Mapping[str, JSON]) -> dict[str, JSON]:
+    """RFC 7396: null takes a member away, a map is merged, anything else replaces."""
+    merged = dict(target)
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict):
+            before = merged.get(key)
+            merged[key] = patched(before if isinstance(before, dict) else {}, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def rehearse(spec: Triage, parameters: Mapping[str, JSON] | None = None) -> list[CaseResult]:
+    """Run every case. Raises ValueError that names a case whose evidence set does not exist."""
+    tests = spec.tests
+    if tests is None:
+        return []
+    hosts = {
+        role: {"name": host.name, "address": host.address, "expectedUnits": list(host.expected_units)}
+        for role, host in tests.hosts.items()
+    }
+    setting = Setting(tests.service, resolve(spec.parameters, parameters or {}).values, hosts)
+    results = []
+    for case in tests.cases:
+        if case.given not in tests.evidence:
+            known = ", ".join(sorted(tests.evidence))
+            raise ValueError(f"tests.cases[{case.name}].given: no evidence named {case.given} (there is: {known})")
+        evidence = patched(tests.evidence[case.given], case.with_)
+        results.append(_run(spec, setting, case, evidence))
+    return results
+
+
+def _run(spec: Triage, setting: Setting, case: Case, evidence: Mapping[str, Any]) -> CaseResult:
+    scope = scope_of(spec, setting, evidence, baseline=evidence)
+    outcome = _outcome(spec, setting, scope)
+    differences = tuple(
+        f"{name}: expected {expected}, got {getattr(outcome, name)}"
+        for name, expected in case.expect
+        if expected is not None and getattr(outcome, name) != expected
+    )
+    return CaseResult(case.name, outcome, differences)
+
+
+def _outcome(spec: Triage, setting: Setting, scope: Scope) -> Expectation:
+    """Everything a case may expect, as this evidence gives it."""
+    conclusion = decide(spec, scope).conclusion
+    found: dict[str, Any] = {}
+    hypothesis = getattr(conclusion, "hypothesis", None)
+    if hypothesis is not None:
+        found["cause"] = hypothesis.name
+    match conclusion:
+        case HandOver():
+            found["escalate"] = conclusion.reason
+        case Led():
+            found["runbook"] = conclusion.runbook
+        case SelfRecovered():
+            found["verify_only"] = True
+        case Proposed() if isinstance(spec, RunbookSpec):
+            found |= _proposal(spec, conclusion, scope)
+    if isinstance(spec, RunbookSpec):
+        plan = verification_plan(spec, setting)
+        sample = take_sample(spec, plan, scope, _MOMENT)
+        found |= {"unmet": unmet(plan, sample), "failed": sample.failed}
+    return Expectation.model_construct(**{name: found.get(name) for name in Expectation.model_fields})
+
+
+def _proposal(spec: RunbookSpec, proposed: Proposed, scope: Scope) -> dict[str, Any]:
+    refused = check_preconditions(spec, proposed.action, scope)
+    if refused is not None:
+        return {"escalate": refused.reason}
+    if proposed.action.ansible_scale is None:
+        return {"action": proposed.action.name}
+    desired = desired_count(spec, proposed.action, scope)
+    if isinstance(desired, HandOver):
+        return {"escalate": desired.reason}
+    return {"action": proposed.action.name, "desired": desired}

@@ -1,0 +1,262 @@
+"""The report as Markdown (GitHub flavour), for tickets and chat.
+
+Texts come from hosts, alerts and people. What a machine said stands in code spans, where nothing is markup; prose
+is escaped. So no text can add a heading, a link, an image, a table cell or HTML.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from firstresponder.api.incident import Escalation
+from firstresponder.incident.packet_text import PacketText
+from firstresponder.incident.report import (
+    Report,
+    duration_text,
+    hosts_text,
+    impact_text,
+    moment,
+    values_text,
+)
+
+_MARKUP = re.compile(r"([\\`*_#\[\]<>|~&$])|(?<=:)(//)|(?<=www)(\.)", re.IGNORECASE)
+_BLOCK = re.compile(r"^([+=:-]|[0-9]+(?=[.)]))")
+
+
+def prose(text: str) -> str:
+    """Text that renders as itself, wherever it stands in a line."""
+    escaped = _MARKUP.sub(lambda match: "\\" + match[0], text.strip())
+    if begins := _BLOCK.match(escaped):
+        # A digit cannot be escaped, the point or bracket after it can.
+        end = begins.end()
+        escaped = f"\\{escaped}" if not begins[0][0].isdigit() else f"{escaped[:end]}\\{escaped[end:]}"
+    return escaped or "–"
+
+
+def code(text: str) -> str:
+    """Text in a code span that it cannot leave (CommonMark 0.31, section 6.1). Empty text is a dash."""
+    if not text.strip():
+        return "–"
+    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    padding = " " if text[0] in "` " or text[-1] in "` " else ""
+    return f"{fence}{padding}{text}{padding}{fence}"
+
+
+def markdown(report: Report) -> str:
+    """The report as one Markdown document."""
+    blocks: list[str] = []
+    for section in (
+        _top,
+        _escalation_section,
+        _packet_section,
+        _attempts_section,
+        _verification_section,
+        _findings_section,
+        _evidence_section,
+        _timeline_section,
+        _after_section,
+    ):
+        blocks += section(report)
+    return "\n\n".join(blocks) + "\n"
+
+
+def _top(report: Report) -> Iterator[str]:
+    incident, status, headline = report.incident, report.incident.status, report.headline
+    yield f"# Incident {prose(incident.name)}: {status.phase}"
+    yield _items(
+        ("Wrong", prose(headline.wrong)),
+        (headline.label, prose(headline.happened)),
+        ("To do", prose(headline.to_do) + (f" {code(headline.command)}" if headline.command is not None else "")),
+    )
+    facts = [
+        ("Type", prose(incident.spec.type)),
+        ("Service", prose(incident.spec.service)),
+        ("Hosts", prose(hosts_text(incident))),
+        ("Severity", incident.spec.severity),
+    ]
+    if impact := impact_text(incident):
+        facts.append(("Impact", prose(impact)))
+    if (alert := incident.spec.alert) is not None:
+        facts.append(("Alert", code(alert.name)))
+    if (revision := status.runbook_revision_ref) is not None:
+        git = f", Git {code(revision.git_revision)}" if revision.git_revision else ""
+        facts.append(("Runbook", f"{prose(revision.runbook)}, revision {code(revision.digest)}{git}"))
+    if (cause := status.root_cause) is not None and cause.summary:
+        facts.append(("Root cause", prose(cause.summary)))
+    yield _items(*facts)
+
+
+def _escalation_section(report: Report) -> Iterator[str]:
+    escalation: Escalation | None = report.incident.status.escalation
+    if escalation is None:
+        return
+    yield "## Escalation"
+    yield _items(
+        ("Human action required", prose(escalation.human_action)),
+        ("For", prose(", ".join(escalation.to))),
+        ("Reason", f"{escalation.reason.value}: {prose(escalation.message)}"),
+        ("When", moment(escalation.time)),
+        ("Attempted fix", prose(escalation.attempted_fix or "none; nothing was changed")),
+        ("Verification", prose(escalation.verification_result or "not begun")),
+    )
+    if escalation.diagnostic_results:
+        yield _table(
+            ("Diagnostic", "Result"), ((code(each.name), code(each.result)) for each in escalation.diagnostic_results)
+        )
+
+
+def _packet_section(report: Report) -> Iterator[str]:
+    packet: PacketText | None = report.packet
+    if packet is None:
+        return
+    yield "## Decision packet"
+    if not report.packet_intact:
+        yield "**The packet does not match its digest: it was changed after it was made.**"
+    yield _items(
+        ("Proposed action", prose(packet.action)),
+        ("Question", prose(packet.prompt)),
+        ("Cause", prose(packet.cause)),
+        *((kind.capitalize(), prose(text)) for kind, text in packet.risk),
+        ("If it gets worse", prose(packet.rollback)),
+        *(("Accepted with an approval", prose(text)) for text in packet.acknowledge),
+        ("Action class", code(packet.action_class)),
+        ("Approvals needed", str(packet.required_approvals)),
+        ("Expires", moment(packet.expiration_time)),
+        ("Digest", code(packet.digest)),
+    )
+    yield _table(("Evidence", "Signal"), ((code(source), code(signal)) for source, signal in packet.evidence))
+    yield _table(
+        ("Must be true just before acting", "Expression"),
+        ((code(name), code(expression)) for name, expression in packet.preconditions),
+    )
+    yield f"Verification: {prose(packet.sampling)}."
+    yield _table(("Criterion", "Expression"), ((code(name), code(require)) for name, require in packet.criteria))
+    for order in packet.orders:
+        yield f"The order, exactly as the host receives it:\n\n{_fenced(order)}"
+    if report.reviews:
+        rows = ((code(each.user), each.verdict, code(each.comment)) for each in report.reviews)
+        yield _table(("Reviewer", "Verdict", "Comment"), rows)
+
+
+def _attempts_section(report: Report) -> Iterator[str]:
+    for attempt in report.incident.status.attempts:
+        yield f"## Attempt {attempt.ordinal}: {prose(attempt.action)} on {prose(attempt.host)}"
+        ended = moment(attempt.completion_time) if attempt.completion_time is not None else "not known"
+        yield _items(
+            ("State", attempt.state.value),
+            ("Result", code(attempt.message or attempt.reason or "")),
+            ("Exit status", str(attempt.exit_code) if attempt.exit_code is not None else "none"),
+            ("Started", moment(attempt.start_time)),
+            ("Ended", f"{ended} (the host's clock)"),
+            ("Attempt id", code(attempt.id)),
+        )
+        if attempt.proof:
+            yield f"Proof from the host:\n\n{_fenced(chr(10).join(attempt.proof))}"
+
+
+def _verification_section(report: Report) -> Iterator[str]:
+    verification = report.incident.status.verification
+    if verification is None:
+        return
+    window = duration_text(verification.window_seconds)
+    yield "## Verification"
+    yield f"{verification.result or 'Not decided'}: {verification.samples} samples, window {window}."
+    rows = (
+        (
+            code(each.name),
+            "holds" if each.holds else "does not hold",
+            code(each.because),
+            moment(each.since) if each.since is not None else "–",
+        )
+        for each in verification.criteria
+    )
+    yield _table(("Criterion", "At the end", "Because", "Since"), rows)
+
+
+def _findings_section(report: Report) -> Iterator[str]:
+    verdicts = report.incident.status.hypotheses
+    if not verdicts:
+        return
+    yield "## What triage found"
+    rows = (
+        (
+            f"{each.kind} {code(each.name)}",
+            str(each.likelihood) if each.likelihood is not None else "–",
+            each.verdict,
+            code(each.because),
+        )
+        for each in verdicts
+    )
+    yield _table(("Judged", "Likelihood", "Verdict", "Because"), rows)
+
+
+def _evidence_section(report: Report) -> Iterator[str]:
+    evidence = report.incident.status.evidence
+    if not evidence:
+        return
+    yield "## Evidence"
+    rows = (
+        (
+            code(each.name),
+            code(each.source),
+            code(each.host or each.role),
+            f"{moment(each.observed_time)}{' (cut)' if each.truncated else ''}",
+            code(values_text(each.values))
+            if each.unavailable is None
+            else f"not observed: {code(f'{each.unavailable.reason}: {each.unavailable.message}')}",
+        )
+        for each in evidence
+    )
+    yield _table(("Name", "Source", "Host", "When", "Values"), rows)
+
+
+def _timeline_section(report: Report) -> Iterator[str]:
+    status = report.incident.status
+    if not status.timeline:
+        return
+    yield "## Timeline"
+    rows = ((moment(each.time), code(each.event), code(each.by or ""), code(each.details)) for each in status.timeline)
+    yield _table(("When", "Event", "By", "Details"), rows)
+    if status.timeline_dropped:
+        yield f"{status.timeline_dropped} entries in the middle were dropped."
+
+
+def _after_section(report: Report) -> Iterator[str]:
+    status = report.incident.status
+    if status.follow_ups or status.recommendations:
+        yield "## Afterwards"
+        yield _items(
+            *((each.type, prose(each.title)) for each in status.follow_ups),
+            *((f"Recommended to {prose(', '.join(each.to))}", prose(each.text)) for each in status.recommendations),
+        )
+    if (sli := status.sli) is not None:
+        yield "## Service level"
+        yield _items(
+            ("Detected", moment(sli.detection_time)),
+            ("Resolved", moment(sli.resolution_time) if sli.resolution_time is not None else "no"),
+            ("Time to detect", duration_text(sli.mttd_seconds) if sli.mttd_seconds is not None else "–"),
+            ("Time to resolve", duration_text(sli.mttr_seconds) if sli.mttr_seconds is not None else "–"),
+            ("Escalated", "yes" if sli.escalated else "no"),
+            ("Fix correct", {True: "yes", False: "no", None: "–"}[sli.fix_correct]),
+        )
+
+
+def _items(*pairs: tuple[str, str]) -> str:
+    return "\n".join(f"- **{label}:** {text}" for label, text in pairs)
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A table. A pipe ends a cell even inside a code span, unless it is escaped (GFM, section 4.10)."""
+    lines = [header, tuple("---" for _ in header), *(tuple(_cell(cell) for cell in row) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """Every pipe after an odd number of backslashes: parsers disagree about what an even number means."""
+    return re.sub(r"(\\*)\|", lambda match: match[0] if len(match[1]) % 2 else f"{match[1]}\\|", text)
+
+
+def _fenced(text: str) -> str:
+    fence = "`" * max(3, max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    return f"{fence}text\n{text.rstrip(chr(10))}\n{fence}"

@@ -1,0 +1,191 @@
+"""Verifying and the ends: watch the criteria, resolve or hand over, then tidy up what was left open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from firstresponder.api.approvalrequest import ApprovalRequest
+from firstresponder.api.base import is_true, seconds
+from firstresponder.api.incident import AttemptState, IncidentStatus, Phase, ServiceLevel, Verification
+from firstresponder.api.packet import VerificationPlan
+from firstresponder.api.reasons import EscalationReason
+from firstresponder.api.runbook import RunbookSpec
+from firstresponder.expressions import render_text
+from firstresponder.incident.decide import scope_of
+from firstresponder.incident.escalate import escalated, told
+from firstresponder.incident.ground import Ground, NoGround, ground
+from firstresponder.incident.look import evidence_of, observe, values_of
+from firstresponder.incident.plan import CloseRequest, Event, Plan, wait
+from firstresponder.incident.record import marked, noted, observed, updated
+from firstresponder.incident.snapshot import Observation, Sample, Snapshot
+from firstresponder.incident.verify import Progress, Verdicts, judge, next_look, take_sample, verification_plan
+from firstresponder.runbooks.names import compiled, names_in
+from firstresponder.runbooks.parameters import recorded
+
+_CLOSE_REASON = {EscalationReason.APPROVAL_DENIED: "Denied", EscalationReason.APPROVAL_EXPIRED: "Expired"}
+_KEPT_SAMPLES = 2000
+_TOLD_FOR = timedelta(hours=1)
+"""How long an escalation's Event is recorded again, which changes nothing where it is there; it lives no longer."""
+
+
+def verify(snapshot: Snapshot, now: datetime) -> Plan:
+    """Phase Verifying: sample until the criteria held across the window, or time is over."""
+    incident = snapshot.incident
+    status = incident.status
+    if incident.spec.abort:
+        return escalated(snapshot, now, EscalationReason.ABORTED, "spec.abort was set during verification")
+    # Rule 21: the parameters that triage used; a later patch of the spec does not count.
+    declared = snapshot.revision.spec.parameters if snapshot.revision and snapshot.revision.spec else []
+    base = ground(snapshot, overrides=recorded(declared, status.parameters))
+    if isinstance(base, NoGround):
+        return escalated(snapshot, now, base.reason, base.message)
+    if incident.metadata.generation != status.observed_generation:
+        status = noted(status, now, "SpecChanged", "parameters are not read again after acting; they stay as approved")
+        return Plan(status=observed(status, incident), again=True)
+    packet = status.decision_packet
+    plan = packet.bound.verification if packet is not None else verification_plan(base.spec, base.setting)
+    ended, not_before = _end_of_action(status, now)
+    samples = snapshot.samples
+    if snapshot.observation is not None:
+        samples = (*samples, _sampled(snapshot, snapshot.observation, base, plan))[-_KEPT_SAMPLES:]
+    progress = judge(plan, samples, ended, now)
+    if progress.verdict is Verdicts.PASSED:
+        return _resolved(snapshot, now, plan, samples, progress)
+    if progress.verdict in {Verdicts.FAILED, Verdicts.TIMED_OUT}:
+        return _failed(snapshot, now, base, plan, samples, progress)
+    due = next_look(plan, samples, ended)
+    if now < due:
+        return Plan(samples=samples, requeue_after=wait(min(due, ended + seconds(plan.timeout)), now))
+    if snapshot.observation is not None:
+        return Plan(samples=samples, requeue_after=timedelta())
+    needed = _diagnostics_of(plan, base)
+    return Plan(effect=observe(base.runbook, base.spec, base.setting, base.hosts, not_before=not_before, only=needed))
+
+
+def _end_of_action(status: IncidentStatus, now: datetime) -> tuple[datetime, float | None]:
+    """When the action ended, and from which moment of the host's clock journals count."""
+    attempt = next((each for each in reversed(status.attempts) if each.state == AttemptState.SUCCEEDED), None)
+    if attempt is not None and attempt.completion_time is not None:
+        return attempt.completion_time, float(attempt.end_clock) if attempt.end_clock else None
+    verification = status.verification
+    if verification is not None:
+        return verification.start_time, float(verification.not_before) if verification.not_before else None
+    return now, None
+
+
+def _diagnostics_of(plan: VerificationPlan, base: Ground[RunbookSpec]) -> frozenset[str]:
+    """The diagnostics that the criteria rest on, directly or through variables."""
+    names = names_in(base.spec)
+    variables = {variable.name: variable.expression for variable in base.spec.variables}
+    wanted = [each.require for each in plan.criteria] + [each.when for each in plan.fail_when]
+    found: set[str] = set()
+    while wanted:
+        for name in compiled(wanted.pop(), names).names - found:
+            found.add(name)
+            if name in variables:
+                wanted.append(variables[name])
+    return frozenset(found & {diagnostic.name for diagnostic in base.spec.diagnostics})
+
+
+def _sampled(snapshot: Snapshot, observation: Observation, base: Ground[RunbookSpec], plan: VerificationPlan) -> Sample:
+    baseline = values_of(evidence_of(snapshot.incident.status, base.runbook))
+    scope = scope_of(base.spec, base.setting, values_of(observation.evidence), baseline)
+    return take_sample(base.spec, plan, scope, observation.start_time)
+
+
+def _verified(
+    status: IncidentStatus, plan: VerificationPlan, samples: Sequence[Sample], progress: Progress, ended: datetime
+) -> IncidentStatus:
+    before = status.verification
+    verification = Verification(
+        start_time=ended,
+        not_before=before.not_before if before is not None else None,
+        window_seconds=int(seconds(plan.window).total_seconds()),
+        samples=len(samples),
+        criteria=list(progress.criteria),
+        result="Passed" if progress.verdict is Verdicts.PASSED else "Failed",
+    )
+    return updated(status, verification=verification)
+
+
+def _resolved(
+    snapshot: Snapshot, now: datetime, plan: VerificationPlan, samples: Sequence[Sample], progress: Progress
+) -> Plan:
+    incident = snapshot.incident
+    ended, _ = _end_of_action(incident.status, now)
+    status = _verified(incident.status, plan, samples, progress, ended)
+    status = noted(status, now, "VerificationPassed", progress.message)
+    acted = bool(status.attempts)
+    message = progress.message if acted else f"recovered by itself: {progress.message}"
+    sli = status.sli or ServiceLevel(detection_time=now, start_time=now)
+    took = int((now - (sli.start_time or now)).total_seconds())
+    sli = sli.model_copy(update={"resolution_time": now, "mttr_seconds": took, "fix_correct": True if acted else None})
+    status = noted(updated(status, phase=Phase.RESOLVED, sli=sli), now, "Resolved", message)
+    for kind in ("Verified", "Resolved"):
+        status = marked(status, incident, now, kind, "True", "CriteriaHeld", message)
+    status = marked(status, incident, now, "Closed", "True", "Resolved", "Resolved")
+    return Plan(status=observed(status, incident), events=(Event("Resolved", message),), samples=(), again=True)
+
+
+def _failed(
+    snapshot: Snapshot,
+    now: datetime,
+    base: Ground[RunbookSpec],
+    plan: VerificationPlan,
+    samples: Sequence[Sample],
+    progress: Progress,
+) -> Plan:
+    incident = snapshot.incident
+    ended, _ = _end_of_action(incident.status, now)
+    status = _verified(incident.status, plan, samples, progress, ended)
+    status = noted(status, now, "VerificationFailed", progress.message)
+    status = marked(status, incident, now, "Verified", "False", "CriteriaNotMet", progress.message)
+    if not status.attempts:
+        return escalated(snapshot, now, EscalationReason.NOT_RECOVERED, progress.message, status=status)
+    sli = status.sli
+    if sli is not None:
+        status = updated(status, sli=sli.model_copy(update={"fix_correct": False}))
+    failure = base.spec.verify.on_failure.escalate
+    scope = scope_of(base.spec, base.setting, values_of(evidence_of(status, base.runbook)))
+    return escalated(
+        snapshot,
+        now,
+        failure.reason if failure is not None else EscalationReason.FIX_FAILED,
+        progress.message,
+        to=failure.to if failure is not None else (),
+        human_action=render_text(failure.human_action, scope) if failure is not None else None,
+        status=status,
+    )
+
+
+def closed(snapshot: Snapshot, now: datetime) -> Plan:
+    """Resolved and Escalated: nothing more happens, but the escalation is told, an open request is closed and a
+    human's mark is counted."""
+    plan, escalation = _tidied(snapshot, now), snapshot.incident.status.escalation
+    if escalation is None or now - escalation.time > _TOLD_FOR:
+        return plan
+    return replace(plan, events=(*plan.events, told(escalation)))
+
+
+def _tidied(snapshot: Snapshot, now: datetime) -> Plan:
+    incident, request = snapshot.incident, snapshot.request
+    status = incident.status
+    if status.phase == Phase.ESCALATED and request is not None and is_open(request):
+        reason = status.escalation.reason if status.escalation is not None else EscalationReason.PACKET_SUPERSEDED
+        message = f"{reason}: {status.escalation.message if status.escalation is not None else ''}"
+        return Plan(effect=CloseRequest(request, _CLOSE_REASON.get(reason, "Superseded"), message))
+    marked_wrong = incident.spec.fix_incorrect and status.sli is not None and status.sli.fix_correct is not False
+    if marked_wrong and status.sli is not None and status.attempts:
+        sli = status.sli.model_copy(update={"fix_correct": False})
+        status = noted(updated(status, sli=sli), now, "FixMarkedIncorrect", "a person set spec.fixIncorrect")
+        return Plan(status=observed(status, incident))
+    if incident.metadata.generation != status.observed_generation:
+        return Plan(status=observed(status, incident))
+    return Plan()
+
+
+def is_open(request: ApprovalRequest) -> bool:
+    """Whether the request can still be reviewed or consumed."""
+    return not is_true(request.status.conditions, "Closed")

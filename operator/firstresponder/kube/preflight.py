@@ -1,0 +1,72 @@
+"""What must be there before the informer starts, because it would stay alive but deaf without it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+from firstresponder.api.base import GROUP, VERSION
+from firstresponder.api.kinds import KINDS
+from firstresponder.kube.client import Client
+from firstresponder.kube.errors import NotFound
+from firstresponder.kube.permissions import OPERATOR_NAMESPACE, OPERATOR_USER, access_reviews
+
+_AT_ONCE: Final = 16
+_APPLY_CRDS: Final = "kubectl apply --server-side --filename crds/"
+_APPLY_CLUSTER: Final = "kubectl apply --server-side --filename deploy/"
+
+
+async def user_name(client: Client) -> str:
+    """The operator's own user name as the API server knows it."""
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    answer = await client.create("/apis/authentication.k8s.io/v1/selfsubjectreviews", review)
+    name: str = answer["status"]["userInfo"]["username"]
+    return name
+
+
+async def missing(client: Client, namespaces: Sequence[str]) -> tuple[str, ...]:
+    """What the operator lacks to work in these namespaces, each with the command that fixes it; empty when ready.
+
+    Raises ApiError for anything but a missing kind or permission, Unreachable without an answer.
+    """
+    if absent := await _absent_kinds(client):
+        return tuple(f"the kind {kind} is not served: {_APPLY_CRDS}" for kind in absent)
+    user = await user_name(client)
+    if user != OPERATOR_USER:
+        return (f"these are the credentials of {user}: the operator acts only as {OPERATOR_USER}",)
+    gathering = asyncio.Semaphore(_AT_ONCE)
+
+    async def denied(spec: dict[str, Any]) -> bool:
+        async with gathering:
+            return not await _is_allowed(client, spec)
+
+    reviews = list(access_reviews(tuple(namespaces)))
+    answers = await asyncio.gather(*(denied(spec) for spec in reviews))
+    return tuple(_told(spec["resourceAttributes"]) for spec, no in zip(reviews, answers, strict=True) if no)
+
+
+async def _absent_kinds(client: Client) -> list[str]:
+    try:
+        answer = await client.get(f"/apis/{GROUP}/{VERSION}")
+    except NotFound:
+        return [kind.__name__ for kind in KINDS]
+    served = {resource["name"] for resource in answer["resources"]}
+    return [kind.__name__ for kind in KINDS if kind.plural not in served]
+
+
+async def _is_allowed(client: Client, spec: dict[str, Any]) -> bool:
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
+    answer = await client.create("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
+    return bool(answer["status"]["allowed"])
+
+
+def _told(attributes: dict[str, str]) -> str:
+    resource = "/".join(filter(None, [attributes["resource"], attributes.get("subresource")]))
+    name = f" {attributes['name']}" if "name" in attributes else ""
+    namespace = attributes.get("namespace")
+    where = f" in namespace {namespace}" if namespace else ""
+    fix = _APPLY_CLUSTER
+    if namespace and namespace != OPERATOR_NAMESPACE:
+        fix = f"kubectl apply --server-side --namespace {namespace} --filename deploy/watched-namespace/"
+    return f"may not {attributes['verb']} {resource}{name}{where}: {fix}"

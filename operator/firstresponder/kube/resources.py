@@ -1,0 +1,74 @@
+"""The kinds of this API as typed values, written only with a precondition."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from firstresponder.api.base import GROUP, VERSION, ObjectMeta, Resource, StatusModel
+from firstresponder.kube.client import Body, Client
+from firstresponder.kube.errors import NotFound
+from firstresponder.kube.merge import merge_patch
+
+R = TypeVar("R", bound=Resource)
+
+
+def path_of(kind: type[Resource], namespace: str, name: str | None = None, subresource: str | None = None) -> str:
+    """The URL path of a collection, an object or its subresource."""
+    parts = ["/apis", GROUP, VERSION, "namespaces", namespace, kind.plural, name, subresource]
+    return "/".join(part for part in parts if part is not None)
+
+
+class Resources:
+    """Objects of our own kinds."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def get(self, kind: type[R], namespace: str, name: str) -> R | None:
+        """The object as it is stored now, or None. Raises ValidationError (pydantic) if it cannot be read."""
+        try:
+            return kind.model_validate(await self._client.get(path_of(kind, namespace, name)))
+        except NotFound:
+            return None
+
+    async def metadata(self, kind: type[Resource], namespace: str, name: str) -> ObjectMeta | None:
+        """Who the object is, also of one that cannot be read as its type; None when there is none."""
+        try:
+            body = await self._client.get(path_of(kind, namespace, name))
+        except NotFound:
+            return None
+        return ObjectMeta.model_validate(body["metadata"])
+
+    async def list(self, kind: type[Resource], namespace: str) -> list[dict[str, Any]]:
+        """All objects of a kind, as stored: one that cannot be read as its type must not hide the others."""
+        return [item async for item in self._client.items(path_of(kind, namespace))]
+
+    async def create(self, kind: type[R], owner: Resource, name: str, spec: Body) -> R:
+        """Create an object that goes when its owner goes. Raises AlreadyExists."""
+        namespace = owner.namespace
+        reference = {
+            "apiVersion": f"{GROUP}/{VERSION}",
+            "kind": type(owner).__name__,
+            "name": owner.name,
+            "uid": owner.metadata.uid,
+        }
+        body = {
+            "apiVersion": f"{GROUP}/{VERSION}",
+            "kind": kind.__name__,
+            "metadata": {"name": name, "namespace": namespace, "ownerReferences": [reference]},
+            "spec": spec,
+        }
+        return kind.model_validate(await self._client.create(path_of(kind, namespace), body))
+
+    async def write_status(
+        self, kind: type[Resource], metadata: ObjectMeta, before: StatusModel, after: StatusModel
+    ) -> None:
+        """Make the status ``after``, if the object is still the one that ``metadata`` and ``before`` were read from.
+
+        Raises Conflict when anybody changed the object since, NotFound when it is gone.
+        """
+        patch = {
+            "metadata": {"resourceVersion": metadata.resource_version},
+            "status": merge_patch(before.wire(), after.wire()),
+        }
+        await self._client.merge(path_of(kind, metadata.namespace, metadata.name, "status"), patch)

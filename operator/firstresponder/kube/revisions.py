@@ -1,0 +1,104 @@
+"""Runbook revisions as ControllerRevisions (apps/v1): immutable content that lives as long as an owner does.
+
+Owned by the Runbook and by every Incident that uses it, so a deleted Runbook leaves the revision to its running
+incidents, and the garbage collector takes it when the last owner is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from firstresponder.api.base import API_VERSION, Resource
+from firstresponder.kube.client import Client
+from firstresponder.kube.errors import AlreadyExists, NotFound
+
+
+@dataclass(frozen=True)
+class ControllerRevision:
+    """One stored revision: untrusted until its digest was checked."""
+
+    name: str
+    resource_version: str
+    data: Mapping[str, Any]
+    owners: tuple[Mapping[str, Any], ...]
+
+    def is_owned_by(self, uid: str) -> bool:
+        return any(owner.get("uid") == uid for owner in self.owners)
+
+
+class Revisions:
+    """The stored revisions of a cluster."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def get(self, namespace: str, name: str) -> ControllerRevision | None:
+        try:
+            return _read(await self._client.get(f"{_path(namespace)}/{name}"))
+        except NotFound:
+            return None
+
+    async def ensure(self, name: str, data: Mapping[str, Any], runbook: Resource) -> ControllerRevision | None:
+        """The revision of that name, stored on behalf of ``runbook`` if there is none; None if it vanished at once.
+
+        What is there already is not replaced and may hold something else, so check its digest before use.
+        """
+        stored = await self.get(runbook.namespace, name)
+        if stored is None:
+            await self._create(name, data, runbook)
+            stored = await self.get(runbook.namespace, name)
+        return stored
+
+    async def _create(self, name: str, data: Mapping[str, Any], runbook: Resource) -> None:
+        # No labels or annotations are copied: the digest does not cover them.
+        body = {
+            "apiVersion": "apps/v1",
+            "kind": "ControllerRevision",
+            "metadata": {
+                "name": name,
+                "namespace": runbook.namespace,
+                "ownerReferences": [{**_owner(runbook), "controller": True}],
+            },
+            "data": data,
+            "revision": runbook.metadata.generation,
+        }
+        with contextlib.suppress(AlreadyExists):
+            await self._client.create(_path(runbook.namespace), body)
+
+    async def add_owner(self, revision: ControllerRevision, owner: Resource) -> None:
+        """Make ``owner`` keep the revision alive, unless it does already.
+
+        Raises Conflict when the revision changed since it was read, NotFound when it is gone.
+        """
+        if revision.is_owned_by(owner.metadata.uid):
+            return
+        patch = {
+            "metadata": {
+                "resourceVersion": revision.resource_version,
+                "ownerReferences": [*revision.owners, _owner(owner)],
+            }
+        }
+        await self._client.merge(f"{_path(owner.namespace)}/{revision.name}", patch)
+
+
+def _read(body: Mapping[str, Any]) -> ControllerRevision:
+    metadata = body["metadata"]
+    data = body.get("data")
+    return ControllerRevision(
+        metadata["name"],
+        metadata["resourceVersion"],
+        data if isinstance(data, Mapping) else {},
+        tuple(metadata.get("ownerReferences", ())),
+    )
+
+
+def _owner(resource: Resource) -> dict[str, Any]:
+    metadata = resource.metadata
+    return {"apiVersion": API_VERSION, "kind": type(resource).__name__, "name": metadata.name, "uid": metadata.uid}
+
+
+def _path(namespace: str) -> str:
+    return f"/apis/apps/v1/namespaces/{namespace}/controllerrevisions"

@@ -1,0 +1,1 @@
+"""Runbooks as content: revisions, parameters, lint, test cases."""

@@ -1,0 +1,270 @@
+"""What the schema cannot refuse: expressions, references and bounds of a runbook, all problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import re2
+from pydantic import BaseModel, ValidationError
+
+from firstresponder.api.base import JSON, seconds
+from firstresponder.api.runbook import Outcome, RunbookSpec, Triage, TriagePlaybookSpec
+from firstresponder.evidence.catalogue import PROBES
+from firstresponder.expressions import (
+    RESERVED_NAMES,
+    ExpressionError,
+    TemplateError,
+    Verdict,
+    compile_condition,
+    compile_expression,
+    template_references,
+)
+from firstresponder.runbooks.names import GIVEN, free_of_evidence, names_in
+from firstresponder.runbooks.parameters import check_value
+
+_KINDS: Mapping[str, type[Triage]] = {"Runbook": RunbookSpec, "TriagePlaybook": TriagePlaybookSpec}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: the field's path, and what to do."""
+
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}"
+
+
+def lint(kind: str, spec: Mapping[str, JSON]) -> list[Problem]:
+    """Every problem of a Runbook's or TriagePlaybook's ``spec``; empty when it can be used."""
+    try:
+        parsed = _KINDS[kind].model_validate(dict(spec))
+    except ValidationError as error:
+        return [Problem(_path(each["loc"]), each["msg"].removeprefix("Value error, ")) for each in error.errors()]
+    # Names and probes first: every expression that uses a wrong one would be a problem of its own.
+    return [*_names(parsed), *_probes(parsed)] or [
+        *_expressions(parsed),
+        *_templates(parsed),
+        *_references(parsed),
+        *_values(parsed),
+    ]
+
+
+def _path(location: Iterable[str | int]) -> str:
+    path = "spec"
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return path
+
+
+def _names(spec: Triage) -> Iterator[Problem]:
+    """Diagnostics, variables and parameters share one set of names."""
+    seen: dict[str, str] = dict.fromkeys(GIVEN, "a name that every runbook has")
+    given = {
+        "parameters": [parameter.name for parameter in spec.parameters],
+        "diagnostics": [diagnostic.name for diagnostic in spec.diagnostics],
+        "variables": [variable.name for variable in spec.variables],
+    }
+    for field, names in given.items():
+        for index, name in enumerate(names):
+            path = f"spec.{field}[{index}].name"
+            if name in RESERVED_NAMES:
+                yield Problem(path, f"{name} is reserved by the expression language: use another name")
+            elif name in seen:
+                yield Problem(path, f"{name} is already {seen[name]}: use another name")
+            seen[name] = f"the name of an entry of spec.{field}"
+    for field in ("roles", "guards", "hypotheses", "actions"):
+        found: set[str] = set()
+        for index, entry in enumerate(getattr(spec, field, [])):
+            if entry.name in found:
+                yield Problem(f"spec.{field}[{index}].name", f"{entry.name} is there twice")
+            found.add(entry.name)
+
+
+def _probes(spec: Triage) -> Iterator[Problem]:
+    for index, diagnostic in enumerate(spec.diagnostics):
+        if len(diagnostic.given) != 1:
+            given = ", ".join(diagnostic.given) or "none"
+            yield Problem(f"spec.diagnostics[{index}]", f"give exactly one probe (given: {given})")
+
+
+def _conditions(spec: Triage) -> Iterator[tuple[str, str]]:
+    """Field path and source of every expression that must be true or false."""
+    for index, guard in enumerate(spec.guards):
+        yield f"spec.guards[{index}].when", guard.when
+    for index, hypothesis in enumerate(spec.hypotheses):
+        yield f"spec.hypotheses[{index}].when", hypothesis.when
+    if isinstance(spec, RunbookSpec):
+        for index, action in enumerate(spec.actions):
+            for number, precondition in enumerate(action.preconditions):
+                yield f"spec.actions[{index}].preconditions[{number}].require", precondition.require
+        for index, criterion in enumerate(spec.verify.criteria):
+            yield f"spec.verify.criteria[{index}].require", criterion.require
+        for index, failure in enumerate(spec.verify.fail_when):
+            yield f"spec.verify.failWhen[{index}].when", failure.when
+
+
+def _fields(spec: Triage, path: str, references: Iterable[str]) -> Iterator[Problem]:
+    """Fields that no probe gives would be unknown for ever."""
+    probes = {diagnostic.name: PROBES[diagnostic.probe] for diagnostic in spec.diagnostics}
+    for reference in sorted(references):
+        name, _, rest = reference.removeprefix("baseline.").partition(".")
+        field = rest.partition(".")[0]
+        if name in probes and field and field not in probes[name].fields:
+            known = ", ".join(sorted(probes[name].fields))
+            yield Problem(path, f"{name} ({probes[name].name}) has no field {field}; it has {known}")
+
+
+def _expressions(spec: Triage) -> Iterator[Problem]:
+    names = names_in(spec)
+    evidence = {diagnostic.name for diagnostic in spec.diagnostics} | {"baseline"}
+    known = names - {variable.name for variable in spec.variables}
+    for index, variable in enumerate(spec.variables):
+        try:
+            expression = compile_expression(variable.expression, known, evidence)
+        except ExpressionError as error:
+            yield Problem(f"spec.variables[{index}].expression", str(error))
+        else:
+            yield from _fields(spec, f"spec.variables[{index}].expression", expression.references)
+        known |= {variable.name}
+    for path, source in _conditions(spec):
+        try:
+            expression = compile_condition(source, names, evidence)
+        except ExpressionError as error:
+            yield Problem(path, str(error))
+            continue
+        if expression.constant is not None and expression.constant is not Verdict.UNKNOWN:
+            yield Problem(path, f"is always {expression.constant.value}: no evidence can change it")
+        yield from _fields(spec, path, expression.references)
+    if isinstance(spec, RunbookSpec):
+        for index, action in enumerate(spec.actions):
+            if action.ansible_scale is None:
+                continue
+            for field in ("current", "desired", "maximum"):
+                try:
+                    compile_expression(getattr(action.ansible_scale, field), names, evidence)
+                except ExpressionError as error:
+                    yield Problem(f"spec.actions[{index}].ansibleScale.{field}", str(error))
+
+
+def _texts(path: str, model: BaseModel) -> Iterator[tuple[str, str]]:
+    """Field path and value of every string under a model that may hold ``$(…)``."""
+    for name, field in type(model).model_fields.items():
+        yield from _text(f"{path}.{field.alias or name}", getattr(model, name))
+
+
+def _text(path: str, value: object) -> Iterator[tuple[str, str]]:
+    match value:
+        case str() if "$(" in value:
+            yield path, value
+        case BaseModel():
+            yield from _texts(path, value)
+        case list():
+            for index, each in enumerate(value):
+                yield from _text(f"{path}[{index}]", each)
+
+
+def _templates(spec: Triage) -> Iterator[Problem]:
+    """Templates name what exists; arguments use nothing that comes from evidence (rules 12 and 13)."""
+    names = names_in(spec)
+    try:
+        arguments = free_of_evidence(spec)
+    except ExpressionError:
+        return  # reported where the expression stands
+    for path, template in _texts("spec", spec.model_copy(update={"tests": None})):
+        is_argument = path.startswith(("spec.diagnostics", "spec.roles")) or ".restartUnit." in path
+        try:
+            roots = {reference.partition(".")[0] for reference in template_references(template)}
+        except TemplateError as error:
+            yield Problem(path, str(error))
+            continue
+        yield from _fields(spec, path, template_references(template))
+        for root in sorted(roots - names):
+            yield Problem(path, f"$({root}) is not known here: known names are {', '.join(sorted(names))}")
+        for root in sorted((roots & names) - arguments) if is_argument else ():
+            yield Problem(path, f"$({root}) comes from evidence, which no argument may use")
+
+
+def _outcomes(spec: Triage) -> Iterator[tuple[str, Outcome]]:
+    for index, guard in enumerate(spec.guards):
+        yield f"spec.guards[{index}].then", guard.then
+    for index, hypothesis in enumerate(spec.hypotheses):
+        yield f"spec.hypotheses[{index}].then", hypothesis.then
+    yield "spec.otherwise", spec.otherwise
+    if isinstance(spec, RunbookSpec):
+        yield "spec.verify.onFailure", spec.verify.on_failure
+        for index, action in enumerate(spec.actions):
+            for number, precondition in enumerate(action.preconditions):
+                if precondition.otherwise is not None:
+                    yield f"spec.actions[{index}].preconditions[{number}].otherwise", precondition.otherwise
+
+
+def _references(spec: Triage) -> Iterator[Problem]:
+    """Roles, actions, the symptom: what is named must be there."""
+    roles = {role.name for role in spec.roles}
+    known_roles = ", ".join(sorted(roles))
+    for index, diagnostic in enumerate(spec.diagnostics):
+        if diagnostic.role not in roles:
+            yield Problem(
+                f"spec.diagnostics[{index}].role", f"{diagnostic.role} is not among spec.roles ({known_roles})"
+            )
+    actions = {action.name for action in spec.actions} if isinstance(spec, RunbookSpec) else set()
+    for path, outcome in _outcomes(spec):
+        given = [each for each in (outcome.action, outcome.runbook, outcome.escalate) if each is not None]
+        if len(given) != 1:
+            yield Problem(path, "give exactly one of action, runbook or escalate")
+        elif not path.startswith("spec.hypotheses") and outcome.escalate is None:
+            yield Problem(path, "must escalate: only a hypothesis that holds can lead to an action")
+        elif outcome.action is not None and outcome.action not in actions:
+            names = ", ".join(sorted(actions)) or "none"
+            yield Problem(f"{path}.action", f"{outcome.action} is not among spec.actions ({names})")
+        elif outcome.runbook is not None and isinstance(spec, RunbookSpec):
+            yield Problem(f"{path}.runbook", "only a TriagePlaybook can lead to another runbook")
+    if isinstance(spec, RunbookSpec):
+        if spec.symptom not in {variable.name for variable in spec.variables}:
+            yield Problem("spec.symptom", f"{spec.symptom} is not among spec.variables")
+        for index, action in enumerate(spec.actions):
+            if action.role not in roles:
+                yield Problem(f"spec.actions[{index}].role", f"{action.role} is not among spec.roles ({known_roles})")
+
+
+def _regex_problem(pattern: str) -> str | None:
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(pattern, options)
+    except re2.error as error:
+        detail = error.args[0]
+        text = detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
+        return f"not a usable regular expression: {text}"
+    return None
+
+
+def _values(spec: Triage) -> Iterator[Problem]:
+    """Defaults within their own bounds, patterns that compile, a verification that can succeed."""
+    for index, parameter in enumerate(spec.parameters):
+        try:
+            check_value(parameter, parameter.default)
+        except (ValueError, re2.error) as error:
+            yield Problem(f"spec.parameters[{index}].default", str(error))
+    for index, diagnostic in enumerate(spec.diagnostics):
+        path = f"spec.diagnostics[{index}]"
+        if diagnostic.journal is not None:
+            patterns = {"match": diagnostic.journal.match, **diagnostic.journal.extract}
+            for name, pattern in patterns.items():
+                if pattern is None:
+                    continue
+                if message := _regex_problem(pattern):
+                    field = "match" if name == "match" else f"extract.{name}"
+                    yield Problem(f"{path}.journal.{field}", message)
+    if isinstance(spec, RunbookSpec) and "$(" not in spec.verify.window:
+        try:
+            if seconds(spec.verify.window) >= seconds(spec.verify.timeout):
+                yield Problem(
+                    "spec.verify.timeout",
+                    f"{spec.verify.timeout} leaves no room for the window of {spec.verify.window}: make it longer",
+                )
+        except ValueError as error:
+            yield Problem("spec.verify.window", str(error))

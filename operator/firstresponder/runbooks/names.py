@@ -1,0 +1,37 @@
+"""The names that a runbook's expressions and templates can use, and its compiled expressions."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from firstresponder.api.runbook import Triage
+from firstresponder.expressions import Expression, compile_expression
+
+GIVEN = frozenset({"service", "hosts", "baseline"})
+"""Names that every runbook has: the incident's service, its hosts by role, the triage evidence."""
+
+
+def names_in(spec: Triage) -> frozenset[str]:
+    """Every name that an expression of this runbook may use."""
+    return frozenset(
+        GIVEN
+        | {parameter.name for parameter in spec.parameters}
+        | {diagnostic.name for diagnostic in spec.diagnostics}
+        | {variable.name for variable in spec.variables}
+    )
+
+
+@lru_cache(maxsize=1024)
+def compiled(source: str, names: frozenset[str]) -> Expression:
+    """The checked expression; a runbook's expressions are evaluated again and again."""
+    return compile_expression(source, names)
+
+
+def free_of_evidence(spec: Triage) -> frozenset[str]:
+    """The names that an argument may use: everything but evidence and the variables that rest on it (rule 13)."""
+    names = names_in(spec)
+    free = names - {diagnostic.name for diagnostic in spec.diagnostics} - {"baseline"}
+    for variable in spec.variables:
+        if not compiled(variable.expression, names).names <= free:
+            free -= {variable.name}
+    return free

@@ -1,0 +1,141 @@
+"""Which commands a diagnostic may run: a short list of programs that only look, with the options that only look.
+
+Whatever is not listed is refused: other programs, options that change something, follow for ever, write or execute, or
+speak to other hosts, abbreviated options, and paths where a diagnostic sees its own private folder instead of the
+host's. The kernel's hold on every diagnostic (host/README.md) comes on top; this list is not the only wall.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class CommandRefused(ValueError):
+    """An argv that is not known to only look; the text names the element."""
+
+
+@dataclass(frozen=True)
+class _Program:
+    letters: str = ""
+    """Options of one letter without a value; several may stand together, as in ``-al``."""
+    options: tuple[str, ...] = ()
+    """Other options without a value, whole."""
+    valued: tuple[str, ...] = ()
+    """Options with a value: in the next element, or after ``=`` when they begin with two dashes."""
+    operands: tuple[str, ...] = ()
+    """A regular expression for each operand by position; the last one holds for all that follow."""
+    needed: int = 0
+    """How many operands there have to be: without them some programs do more than look."""
+
+
+_VALUE = re.compile(r"[A-Za-z0-9_@%+:,./ ][A-Za-z0-9_@%+:,./ =-]{0,127}")
+_NUMBER = r"[0-9]{1,3}"
+_NAME = r"[A-Za-z0-9_.:@*+/][A-Za-z0-9_.:@*+/\\-]{0,127}"
+_PATH = r"/[A-Za-z0-9_.@+,:/ -]{0,255}"
+_LOG = r"/var/log/[A-Za-z0-9_.@+,:/-]{1,200}"
+_KERNEL = (
+    r"/proc/(loadavg|meminfo|stat|vmstat|mdstat|uptime|version|cpuinfo|diskstats|interrupts|softirqs|swaps"
+    r"|pressure/(cpu|io|memory)|net/(dev|snmp|snmp6|netstat|sockstat|sockstat6|softnet_stat)|sys/[a-z0-9_/.-]{1,100})"
+)
+# A diagnostic has its own /tmp and /dev, and some folders are shut to it (host/firstresponder-observe).
+_PRIVATE = re.compile(r"/+(tmp|var/+tmp|dev|root|run/+(user|lock|firstresponder)|var/+lib/+firstresponder)(/.*)?")
+_LISTS = r"list-(units|unit-files|timers|sockets|paths|jobs|dependencies)"
+
+_PROGRAMS = {
+    "cat": _Program(operands=(_KERNEL,), needed=1),
+    "date": _Program(letters="u", operands=(r"\+[ -~]{1,60}",)),
+    "dpkg-query": _Program(letters="lW", options=("--list", "--show"), operands=(_NAME,)),
+    "free": _Program(letters="bkmghltw", options=("--bytes", "--kibi", "--mebi", "--total", "--wide", "--lohi")),
+    "head": _Program(valued=("-n", "-c", "--lines", "--bytes"), operands=(_LOG,), needed=1),
+    "id": _Program(letters="Ggnu", operands=(_NAME,)),
+    "iostat": _Program(letters="cdhkmxyz", valued=("-o",), operands=(_NUMBER,)),
+    "ip": _Program(
+        letters="46djos",
+        options=("-json", "-brief", "-br", "-details", "-statistics", "-oneline"),
+        operands=("address|addr|link|route|rule|neighbour|neigh|maddress", "show|list", _NAME),
+        needed=2,
+    ),
+    "loginctl": _Program(options=("--no-pager", "--no-legend"), operands=("list-(sessions|users|seats)",), needed=1),
+    "ls": _Program(letters="1AFSUZadhiklnrst", options=("--all", "--full-time"), operands=(_PATH,)),
+    "lscpu": _Program(letters="Je", options=("--json", "--extended")),
+    "lsmod": _Program(),
+    "mpstat": _Program(valued=("-P", "-o"), operands=(_NUMBER,)),
+    "nproc": _Program(options=("--all",)),
+    "ps": _Program(
+        letters="AHLTZacdefFjlMuwxy",
+        options=("--no-headers", "--forest", "-ww"),
+        valued=("-o", "-p", "-C", "-u", "--format", "--pid", "--ppid", "--user", "--sort"),
+        operands=("aux(ww)?",),
+    ),
+    "readlink": _Program(letters="efm", operands=(_PATH,)),
+    "ss": _Program(letters="046Haeilmnopstuwx"),
+    "stat": _Program(letters="Lft", valued=("-c", "--format"), operands=(_PATH,), needed=1),
+    "sysctl": _Program(letters="an", options=("--all", "--values"), operands=(r"[a-z0-9_.-]{1,128}",)),
+    "systemctl": _Program(
+        letters="al",
+        options=("--all", "--failed", "--full", "--no-legend", "--no-pager", "--plain", "--reverse"),
+        valued=("-t", "-o", "--type", "--state", "--output"),
+        operands=(_LISTS, _NAME),
+        needed=1,
+    ),
+    "tail": _Program(valued=("-n", "-c", "--lines", "--bytes"), operands=(_LOG,), needed=1),
+    "uname": _Program(letters="aimnoprsv"),
+    "uptime": _Program(letters="ps", options=("--pretty", "--since")),
+    "vmstat": _Program(letters="adnsw", operands=(_NUMBER,)),
+    "wc": _Program(letters="Lclmw", operands=(_LOG,), needed=1),
+    "who": _Program(letters="Habq"),
+}
+PROGRAMS = frozenset(_PROGRAMS)
+"""The programs that a diagnostic may name."""
+
+
+def check_command(argv: Sequence[str]) -> None:
+    """Raise CommandRefused unless the argv is known to only look."""
+    program = _PROGRAMS.get(argv[0]) if argv else None
+    if program is None:
+        name = repr(argv[0]) if argv else "nothing"
+        raise CommandRefused(f"argv[0]: {name} is not among the programs that only look: {', '.join(sorted(PROGRAMS))}")
+    operands = _operands(program, argv)
+    if len(operands) < program.needed:
+        raise CommandRefused(f"argv: {argv[0]} needs {program.needed} argument(s) after its options")
+    for position, (index, operand) in enumerate(operands):
+        allowed = program.operands[min(position, len(program.operands) - 1)] if program.operands else None
+        if allowed is None or not re.fullmatch(allowed, operand):
+            raise CommandRefused(f"argv[{index}]: {operand!r} is no argument that {argv[0]} may have here")
+        if operand.startswith("/") and (".." in operand.split("/") or _PRIVATE.fullmatch(operand)):
+            raise CommandRefused(f"argv[{index}]: a diagnostic does not see the host's {operand!r}")
+
+
+def _operands(program: _Program, argv: Sequence[str]) -> list[tuple[int, str]]:
+    """Index and text of what is no option. Raises CommandRefused for an option that is not listed."""
+    operands: list[tuple[int, str]] = []
+    value_of, only_operands = "", False
+    for index, element in enumerate(argv[1:], 1):
+        name, equals, value = element.partition("=")
+        if value_of:
+            _check_value(index, value_of, element)
+            value_of = ""
+        elif only_operands or not element.startswith("-"):
+            operands.append((index, element))
+        elif element == "--":
+            only_operands = True
+        elif equals and name.startswith("--") and name in program.valued:
+            _check_value(index, name, value.removeprefix("-"))  # a sign, as in --sort=-pcpu
+        elif element in program.valued or (_are_letters(program, element[:-1]) and f"-{element[-1]}" in program.valued):
+            value_of = element
+        elif element not in program.options and not _are_letters(program, element):
+            raise CommandRefused(f"argv[{index}]: {element!r} is no option that {argv[0]} may have")
+    if value_of:
+        raise CommandRefused(f"argv: {value_of} needs a value after it")
+    return operands
+
+
+def _are_letters(program: _Program, element: str) -> bool:
+    return re.fullmatch("-[^-].*", element) is not None and set(element[1:]) <= set(program.letters)
+
+
+def _check_value(index: int, option: str, value: str) -> None:
+    if not _VALUE.fullmatch(value):
+        raise CommandRefused(f"argv[{index}]: {value!r} is no value that {option} may have")

@@ -1,0 +1,305 @@
+"""The operator as a process against a real API server, without hosts: what it tells, survives and refuses."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firstresponder.kube.permissions import OPERATOR_USER
+from tests.testbed.cluster import Cluster
+from tests.testbed.operator import Operator
+from tests.testbed.processes import Child, wait_until
+from tests.testbed.proxy import Proxy
+from tests.testbed.stage import Stage, shipped
+
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBUjeRzMUvm6RKChQcDfEFa+hl5s0laEZtuMFLYRSHHt"
+
+
+@pytest.fixture
+def stage(cluster: Cluster, namespace: str) -> Stage:
+    return Stage(cluster, namespace)
+
+
+@pytest.fixture
+def operator(stage: Stage, tmp_path: Path) -> Iterator[Operator]:
+    with Operator(stage.cluster, stage.namespace, tmp_path) as running:
+        yield running
+
+
+def with_spec(**changes: Any) -> dict[str, Any]:
+    document = copy.deepcopy(shipped())
+    document["spec"] |= changes
+    return document
+
+
+def message(stage: Stage, name: str, kind: str) -> str:
+    conditions = stage.get("runbooks", name).get("status", {}).get("conditions", [])
+    return next((f"{each['reason']}: {each['message']}" for each in conditions if each["type"] == kind), "")
+
+
+def revision_names(stage: Stage) -> set[str]:
+    path = f"/apis/apps/v1/namespaces/{stage.namespace}/controllerrevisions"
+    return {each["metadata"]["name"] for each in stage.cluster.api().get(path)["items"]}
+
+
+class TestRunbooks:
+    def test_a_valid_runbook_is_ready_and_its_revision_is_kept(self, stage: Stage, operator: Operator) -> None:
+        stage.add_runbook(shipped())
+        status = stage.get("runbooks", "high-cpu")["status"]
+        assert status["observedGeneration"] == 1
+        assert revision_names(stage) == {status["revision"]}
+        assert stage.condition("runbooks", "high-cpu", "Stalled") == "False"
+        assert operator.running
+
+    def test_an_invalid_runbook_is_stalled_with_the_field_that_is_wrong_until_it_is_corrected(
+        self, stage: Stage, operator: Operator
+    ) -> None:
+        stage.apply(with_spec(symptom="noSuchVariable"))
+        stage.wait(lambda: stage.condition("runbooks", "high-cpu", "Stalled") == "True", "the runbook to be refused")
+        assert stage.condition("runbooks", "high-cpu", "Ready") == "False"
+        assert message(stage, "high-cpu", "Ready").startswith("InvalidRunbook: spec.symptom: ")
+        assert "revision" not in stage.get("runbooks", "high-cpu")["status"]
+        stage.add_runbook(shipped())
+        assert stage.condition("runbooks", "high-cpu", "Stalled") == "False"
+        assert stage.get("runbooks", "high-cpu")["status"]["observedGeneration"] == 2
+        assert operator.running
+
+    def test_each_edited_content_has_a_revision_of_its_own(self, stage: Stage, operator: Operator) -> None:
+        stage.add_runbook(shipped())
+        first = stage.get("runbooks", "high-cpu")["status"]["revision"]
+        stage.apply(with_spec(escalateTo=["on-call", "dba"]))
+        stage.wait(lambda: len(revision_names(stage)) == 2, "the second revision")
+        stage.wait(lambda: stage.get("runbooks", "high-cpu")["status"]["revision"] != first, "the new revision's name")
+        assert operator.running
+
+    def test_a_revision_that_holds_something_else_is_not_used(
+        self, stage: Stage, operator: Operator, tmp_path: Path
+    ) -> None:
+        stage.add_runbook(shipped())
+        name = stage.get("runbooks", "high-cpu")["status"]["revision"]
+        operator.stop()
+        path = f"/apis/apps/v1/namespaces/{stage.namespace}/controllerrevisions"
+        stage.cluster.api().delete(f"{path}/{name}")
+        stage.cluster.api().create(
+            path,
+            {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": {"name": name}, "revision": 1,
+             "data": {"spec": {"forged": True}}},
+        )  # fmt: skip
+        with Operator(stage.cluster, stage.namespace, tmp_path / "again"):
+            stage.wait(lambda: stage.condition("runbooks", "high-cpu", "Ready") == "False", "the forgery to be noticed")
+            status = stage.wait_until_ended(stage.open_incident())
+        assert message(stage, "high-cpu", "Ready").startswith(f"RevisionMismatch: ControllerRevision {name} ")
+        assert status["escalation"]["reason"] == "InvalidRunbook"
+        assert name in status["escalation"]["message"]
+
+    def test_a_runbook_that_is_deleted_and_applied_again_owns_its_revision_again(
+        self, stage: Stage, operator: Operator
+    ) -> None:
+        stage.add_runbook(shipped())
+        api = stage.cluster.api()
+        name = stage.get("runbooks", "high-cpu")["status"]["revision"]
+        revision = f"/apis/apps/v1/namespaces/{stage.namespace}/controllerrevisions/{name}"
+        # Something else keeps it, as an incident would; otherwise the collector may be quicker than the author.
+        keeper = api.create(f"/api/v1/namespaces/{stage.namespace}/configmaps", {"metadata": {"name": "keeper"}})
+        owners = api.get(revision)["metadata"]["ownerReferences"]
+        other = {"apiVersion": "v1", "kind": "ConfigMap", "name": "keeper", "uid": keeper["metadata"]["uid"]}
+        api.patch(revision, {"metadata": {"ownerReferences": [*owners, other]}})
+        api.delete(stage.path("runbooks", "high-cpu"))
+        stage.add_runbook(shipped())
+        uid = stage.get("runbooks", "high-cpu")["metadata"]["uid"]
+        assert uid in {owner["uid"] for owner in api.get(revision)["metadata"]["ownerReferences"]}
+        assert operator.running
+
+    def test_a_runbook_that_waits_costs_no_writes(self, stage: Stage, operator: Operator) -> None:
+        stage.add_runbook(shipped())
+        operator.restart()
+        stage.wait(lambda: operator.log.count("the approval gate holds") == 2, "the second start to settle")
+        writes = [
+            write
+            for write in stage.cluster.writes(namespace=stage.namespace, user=OPERATOR_USER)
+            if not write.dry_run and write.resource in {"runbooks", "controllerrevisions"}
+        ]
+        assert [(write.resource, write.verb) for write in writes] == [
+            ("controllerrevisions", "create"),
+            ("runbooks", "patch"),
+        ]
+
+
+class TestIncidents:
+    def test_an_incident_that_no_runbook_is_for_goes_to_a_human(self, stage: Stage, operator: Operator) -> None:
+        incident = stage.open_incident(type="Unheard")
+        status = stage.wait_until_ended(incident)
+        assert status["escalation"]["reason"] == "UnknownIncidentType"
+        stage.cluster.kubectl(
+            "wait", "--for=condition=Closed", f"incident/{incident}", "-n", stage.namespace, "--timeout=5s"
+        )
+        events = stage.cluster.kubectl(
+            "get", "events.events.k8s.io", "-n", stage.namespace, "-o", "jsonpath={.items[*].reason}"
+        ).stdout
+        assert "UnknownIncidentType" in events
+        assert operator.running
+
+    def test_an_incident_applied_together_with_its_runbook_finds_it(self, stage: Stage, operator: Operator) -> None:
+        stage.apply(shipped())
+        incident = stage.open_incident()
+        status = stage.wait_until_ended(incident)
+        assert status["escalation"]["reason"] == "HostUnreachable"
+        assert status["runbookRevisionRef"]["name"] in revision_names(stage)
+        assert "no Host named api-gateway-03" in status["escalation"]["message"]
+        assert operator.running
+
+    def test_an_incident_of_an_invalid_runbook_says_so(self, stage: Stage, operator: Operator) -> None:
+        stage.apply(with_spec(symptom="noSuchVariable"))
+        status = stage.wait_until_ended(stage.open_incident())
+        assert status["escalation"]["reason"] == "InvalidRunbook"
+        assert "spec.symptom" in status["escalation"]["message"]
+        assert operator.running
+
+    def test_an_incident_opened_while_the_operator_was_away_is_found(self, stage: Stage, operator: Operator) -> None:
+        operator.kill()
+        incident = stage.open_incident(type="Unheard")
+        operator.start()
+        stage.wait_until_ended(incident)
+
+    def test_a_settled_incident_costs_no_writes(self, stage: Stage, operator: Operator) -> None:
+        stage.wait_until_ended(stage.open_incident(type="Unheard"))
+        before = len(self.writes(stage))
+        operator.restart()
+        stage.wait(lambda: operator.log.count("the approval gate holds") == 2, "the second start to settle")
+        stage.wait_until_ended(stage.open_incident("another", type="Unheard"))
+        mine = [write for write in self.writes(stage) if write.name == "high-cpu-1"]
+        assert len(mine) == before
+
+    def writes(self, stage: Stage) -> list[Any]:
+        writes = stage.cluster.writes(namespace=stage.namespace, user=OPERATOR_USER)
+        return [write for write in writes if write.resource == "incidents"]
+
+
+class TestHosts:
+    def host(self, **spec: Any) -> dict[str, Any]:
+        return {
+            "kind": "Host",
+            "metadata": {"name": "db-01"},
+            "spec": {
+                "address": "127.0.0.1",
+                "port": 1,
+                "hostKeys": [HOST_KEY],
+                "accounts": {"observe": {"user": "fr-observe", "credentialsRef": {"name": "nothing"}}},
+                **spec,
+            },
+        }
+
+    def test_a_host_that_cannot_be_asked_says_why(self, stage: Stage, operator: Operator) -> None:
+        stage.apply(self.host())
+        stage.wait(lambda: stage.condition("hosts", "db-01", "Reachable") == "False", "the host's condition")
+        (reachable,) = (c for c in stage.get("hosts", "db-01")["status"]["conditions"] if c["type"] == "Reachable")
+        assert reachable["reason"] == "CredentialsMissing"
+        assert "create it" in reachable["message"]
+        assert stage.condition("hosts", "db-01", "Prepared") == "Unknown"
+        assert operator.running
+
+
+class TestSurviving:
+    def test_the_api_server_may_be_restarted(self, stage: Stage, operator: Operator) -> None:
+        stage.wait_until_ended(stage.open_incident("before", type="Unheard"))
+        stage.cluster.restart_api_server()
+        stage.wait_until_ended(stage.open_incident("after", type="Unheard"))
+        assert operator.running
+
+    def test_a_watch_that_is_cut_in_the_middle_misses_nothing(self, stage: Stage, tmp_path: Path) -> None:
+        with (
+            Proxy(("127.0.0.1", stage.cluster.port)) as proxy,
+            Operator(stage.cluster, stage.namespace, tmp_path, port=proxy.port) as operator,
+        ):
+            stage.wait_until_ended(stage.open_incident("before", type="Unheard"))
+            proxy.refuse()
+            incident = stage.open_incident("meanwhile", type="Unheard")
+            proxy.restore()
+            stage.wait_until_ended(incident)
+            assert operator.running
+
+    def test_credentials_that_stopped_working_are_read_again(self, stage: Stage, tmp_path: Path) -> None:
+        cluster = stage.cluster
+        with (
+            Proxy(("127.0.0.1", cluster.port)) as proxy,
+            Operator(cluster, stage.namespace, tmp_path, port=proxy.port) as operator,
+        ):
+            stage.wait_until_ended(stage.open_incident("before", type="Unheard"))
+            proxy.refuse()
+            # Another account of the same name: every token of the old one is worthless from now on.
+            cluster.api().delete("/api/v1/namespaces/first-responder/serviceaccounts/operator")
+            cluster.install()
+            cluster.operator_kubeconfig(port=proxy.port)
+            cluster.restart_api_server()  # it remembers for some seconds which tokens were good
+            proxy.restore()
+            stage.wait_until_ended(stage.open_incident("after", type="Unheard"))
+            assert operator.running
+
+    def test_a_kind_that_is_taken_away_ends_it_so_that_it_is_started_again(
+        self, stage: Stage, operator: Operator
+    ) -> None:
+        definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/escalationpolicies.firstresponder.dev"
+        try:
+            stage.cluster.api().delete(definition)
+            assert operator.wait() == 1
+        finally:
+            stage.cluster.install()
+        assert operator.log.count("it is safe to start again") == 1
+
+    def test_sigterm_stops_it_in_good_order(self, operator: Operator) -> None:
+        operator.stop()
+        assert operator.wait() == 0
+        assert operator.log.splitlines()[-1].endswith("stopped")
+
+    def test_it_is_alive_and_ready(self, stage: Stage, operator: Operator) -> None:
+        stage.wait(lambda: "the approval gate holds" in operator.log, "the first self-test")
+        assert operator.health("/healthz")[0] == 200
+        assert operator.health("/readyz") == (200, "ready\n")
+
+    def test_no_secret_is_ever_logged(self, stage: Stage, operator: Operator) -> None:
+        token = stage.cluster.operator_token().split(".")[0]
+        stage.wait_until_ended(stage.open_incident(type="Unheard"))
+        assert token not in operator.log
+
+
+class TestRefusingToStart:
+    def ended(self, operator: Operator) -> tuple[int, str]:
+        child: Child = operator.launch()
+        wait_until(lambda: not child.running, 60, "the operator to end")
+        return child.wait(), operator.log
+
+    def test_without_its_role_in_a_namespace_it_says_what_is_missing_and_what_to_do(
+        self, cluster: Cluster, tmp_path: Path
+    ) -> None:
+        status, log = self.ended(Operator(cluster, "kube-public", tmp_path))
+        assert status == 3
+        assert "may not list incidents in namespace kube-public: kubectl apply --server-side" in log
+        assert "Traceback" not in log
+
+    def test_without_a_kind_it_says_which_and_what_to_do(
+        self, cluster: Cluster, namespace: str, tmp_path: Path
+    ) -> None:
+        definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/escalationpolicies.firstresponder.dev"
+        try:
+            cluster.api().delete(definition)
+            served = "/apis/firstresponder.dev/v1alpha1"
+            wait_until(
+                lambda: "escalationpolicies" not in str(cluster.api().get(served)["resources"]), 30, "the kind to go"
+            )
+            status, log = self.ended(Operator(cluster, namespace, tmp_path))
+        finally:
+            cluster.install()
+        assert status == 3
+        assert "the kind EscalationPolicy is not served: kubectl apply --server-side --filename crds/" in log
+
+    def test_without_an_api_server_it_ends_at_once_so_that_it_is_started_again(
+        self, cluster: Cluster, namespace: str, tmp_path: Path
+    ) -> None:
+        status, log = self.ended(Operator(cluster, namespace, tmp_path, port=1))
+        assert status == 1
+        assert "The API server is lost" in log
+        assert "Traceback" not in log

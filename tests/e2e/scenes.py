@@ -1,0 +1,190 @@
+"""Scenes that play at the same time: a host whose service leaks, a namespace that knows it, and operators for both.
+
+A test that takes the fixture `scenes` shares nothing with its neighbours but the cluster, and mostly waits: for
+windows, restarts, time-outs. The first of a module starts all that were selected, a few at once; each then reports
+its own end. Such tests take no other fixture, and leave the cluster as it is for the others.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import secrets
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeGuard
+
+import pytest
+import yaml
+
+from tests.e2e import truth
+from tests.testbed.cluster import ALICE, Cluster
+from tests.testbed.hosts import Hosts
+from tests.testbed.operator import Operator
+from tests.testbed.stage import Stage
+
+AT_ONCE = 6
+"""Enough to fill the waiting of one with the work of others on two processors."""
+RUNBOOK: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("unhealthy.yaml").read_text())
+
+
+def plays(item: pytest.Item) -> TypeGuard[pytest.Function]:
+    """Whether a test takes the fixture `scenes`, and no other fixture brings it."""
+    return isinstance(item, pytest.Function) and "scenes" in inspect.signature(item.obj).parameters
+
+
+class Moment:
+    """A moment at which an operator is held until the test lets it go on."""
+
+    def __init__(self, point: str, file: Path) -> None:
+        self.point = point
+        self._file = file
+
+    def __str__(self) -> str:
+        return f"{self.point}@{self._file}"
+
+    @property
+    def reached(self) -> bool:
+        return self._file.exists()
+
+    def pass_by(self) -> None:
+        """Let the operator go on. Nothing when it is not there."""
+        self._file.unlink(missing_ok=True)
+
+
+class Scene:
+    """A prepared host, its Host object in a namespace of its own, and what tests do with them."""
+
+    def __init__(self, cluster: Cluster, directory: Path) -> None:
+        self.cluster = cluster
+        self.directory = directory
+        self.namespace = f"test-{directory.name}"
+        self.stage = Stage(cluster, self.namespace)
+        self._operators: list[Operator] = []
+
+    def __enter__(self) -> Self:
+        self.cluster.api().create("/api/v1/namespaces", {"metadata": {"name": self.namespace}})
+        self.cluster.watch(self.namespace)
+        self._hosts = Hosts()
+        self._hosts.__enter__()
+        self.host = self._hosts.start("api-gateway-03")
+        self.stage.add_host(self.host)
+        self.first_invocation = truth.invocation(self.host)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for operator in self._operators:
+            operator.stop()
+            if error is not None:
+                error.add_note(f"The operator's log:\n{operator.log}")
+        self._hosts.__exit__(kind, error, trace)
+        self.cluster.api().delete(f"/api/v1/namespaces/{self.namespace}")
+
+    def operator(
+        self,
+        *moments: Moment | str,
+        interrupted: str = "tests.testbed.crashing",
+        port: int | None = None,
+    ) -> Operator:
+        """Start an operator: killed at a moment that is text (see tests/testbed/crashing.py), held at a Moment.
+
+        `interrupted` is the program when there are moments; `port` that of a proxy to the API server.
+        """
+        program = (interrupted, ",".join(map(str, moments))) if moments else ("firstresponder.cli.operator",)
+        directory = self.directory / f"operator-{len(self._operators)}"
+        operator = Operator(self.cluster, self.namespace, directory, program=program, port=port)
+        self._operators.append(operator)
+        operator.start()
+        return operator
+
+    def moment(self, point: str) -> Moment:
+        return Moment(point, self.directory / f"{re.sub('[^a-z]+', '-', point.lower())}-{secrets.token_hex(2)}")
+
+    def incident(self, runbook: dict[str, Any] = RUNBOOK) -> str:
+        """An incident about the leaking host that waits for approval."""
+        self.stage.add_runbook(runbook)
+        self.host.leak()
+        incident = self.stage.open_incident("unhealthy-1", type="Unhealthy", summary="/health answers 503")
+        self.stage.wait_for_phase(incident, "AwaitingApproval")
+        self.stage.request_of(incident)
+        return incident
+
+    def approve(self, incident: str) -> None:
+        self.stage.review(self.stage.request_of(incident), user=ALICE)
+
+    def slow_restart(self, seconds: int) -> None:
+        """Make the start of the service take this long from now on."""
+        drop_in = f"[Service]\nExecStartPre=/bin/sleep {seconds}\n"
+        self.host.write("/etc/systemd/system/api-gateway.service.d/slow.conf", drop_in)
+        self.host.run(["systemctl", "daemon-reload"])
+
+    def wait_until_reached(self, *moments: Moment) -> None:
+        for moment in moments:
+            self.stage.wait(lambda: moment.reached, f"the operator to be at {moment.point}")  # noqa: B023
+
+    def wait_until_claimed(self) -> None:
+        """Until the host has begun the action."""
+        self.stage.wait(lambda: truth.begun(self.host) != [], "the host to claim the order")
+
+    # What must be true at the end
+
+    def assert_restarted_once(self, incident: str) -> None:
+        """The host was restarted once, by the one attempt that status tells of."""
+        (attempt,) = self.stage.status(incident)["attempts"]
+        assert truth.claims(self.host) == [attempt["id"]]
+        assert attempt["state"] == "Succeeded", attempt
+        assert truth.starts(self.host) == 2
+        now = truth.invocation(self.host)
+        assert now != self.first_invocation
+        assert attempt["proof"][-1] == f"result=restarted {self.first_invocation} -> {now}"
+
+    def assert_resolved_by_one_restart(self, incident: str) -> None:
+        self.stage.wait_for_phase(incident, "Resolved")
+        self.assert_restarted_once(incident)
+        assert self.host.health() == 200
+
+    def assert_nothing_ran(self) -> None:
+        """No claim was ever made, and the service is still the instance that it was."""
+        assert truth.begun(self.host) == []
+        assert truth.starts(self.host) == 1
+        assert truth.invocation(self.host) == self.first_invocation
+
+    def escalated(self, incident: str, reason: str) -> dict[str, Any]:
+        """The status of an incident that must end in the hands of a human for this reason."""
+        status = self.stage.wait_until_ended(incident)
+        assert status["phase"] == "Escalated", status.get("attempts")
+        assert status["escalation"]["reason"] == reason, status["escalation"]
+        return status
+
+
+class Scenes:
+    """The stage crew of one module: opens scenes, and plays those of its tests at the same time."""
+
+    def __init__(self, cluster: Cluster, directory: Path) -> None:
+        self._cluster = cluster
+        self._directory = directory
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="scene")
+        self._playing: dict[str, Future[None]] = {}
+
+    def open(self) -> Scene:
+        """A scene to be used as a context manager."""
+        directory = self._directory / secrets.token_hex(4)
+        directory.mkdir()
+        return Scene(self._cluster, directory)
+
+    def play(self, item: pytest.Function) -> None:
+        """Wait for the end of one test; the first call starts all of its module."""
+        if not self._playing:
+            module = item.getparent(pytest.Module)
+            for other in item.session.items:
+                if other.getparent(pytest.Module) is module and plays(other):
+                    arguments = other.callspec.params if hasattr(other, "callspec") else {}
+                    self._playing[other.nodeid] = self._pool.submit(other.obj, scenes=self, **arguments)
+        self._playing[item.nodeid].result()
+
+    def end(self) -> None:
+        """Begin nothing more, and wait for what plays."""
+        self._pool.shutdown(cancel_futures=True)

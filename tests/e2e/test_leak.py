@@ -1,0 +1,112 @@
+"""A leaking service, from the alert to a verified restart, as its users see it."""
+
+from __future__ import annotations
+
+from tests.e2e.truth import claims, invocation
+from tests.testbed.cluster import OPERATOR
+from tests.testbed.hosts import Host
+from tests.testbed.operator import Operator
+from tests.testbed.stage import Stage, shipped
+
+COUNTED = {"incidents", "approvalrequests", "controllerrevisions"}
+
+
+def test_a_leak_is_restarted_once_after_approval_and_resolved(stage: Stage, host: Host, operator: Operator) -> None:
+    before = invocation(host)
+    host.leak()
+    incident = stage.open_incident()
+    status = stage.wait_for_phase(incident, "AwaitingApproval")
+
+    packet = status["decisionPacket"]
+    assert packet["bound"]["proposedAction"] == {
+        "name": "restart",
+        "type": "restartUnit",
+        "target": "api-gateway.service",
+        "host": "api-gateway-03",
+        "role": "target",
+    }
+    signals = " ".join(each["signal"] for each in packet["shown"]["evidence"])
+    assert "OutOfMemoryError" in signals
+    assert "api-gateway uses the most CPU" in signals
+    assert status["rootCause"]["failurePoint"]["request"] == "/api/v1/reports"
+    assert {v["name"]: v["verdict"] for v in status["hypotheses"]} == {
+        "unexpected-process": "Refuted",
+        "cpuHigh": "Holds",
+        "memory-leak": "Holds",
+        "legitimate-load": "Refuted",
+    }
+    assert invocation(host) == before
+    assert claims(host) == []
+
+    stage.review(stage.request_of(incident), comment="go ahead")
+    status = stage.wait_for_phase(incident, "Resolved")
+
+    assert invocation(host) != before
+    assert len(claims(host)) == 1
+    assert host.health() == 200
+    (attempt,) = status["attempts"]
+    assert attempt["state"] == "Succeeded"
+    assert attempt["id"] == claims(host)[0]
+    assert any(line.startswith("result=restarted") for line in attempt["proof"])
+    assert [entry["event"] for entry in status["timeline"]] == [
+        "Detected",
+        "TriageStarted",
+        "TriageCompleted",
+        "ApprovalRequested",
+        "ApprovalGranted",
+        "ActionStarted",
+        "ActionCompleted",
+        "VerificationPassed",
+        "Resolved",
+    ]
+    granted = next(entry for entry in status["timeline"] if entry["event"] == "ApprovalGranted")
+    assert (granted["by"], granted["details"]) == ("alice@example.com", "go ahead")
+    conditions = {each["type"]: each["status"] for each in status["conditions"]}
+    assert conditions == dict.fromkeys(["Triaged", "Approved", "Acted", "Verified", "Resolved", "Closed"], "True")
+    assert all(each["observedGeneration"] == 1 for each in status["conditions"])
+
+    kubectl = stage.cluster.kubectl
+    told = kubectl("incident", "explain", incident, "-n", stage.namespace, user="alice@example.com").stdout
+    assert "processes.hostCpuPercent > cpuThreshold" in told
+    assert "cause memory-leak: propose restart" in told
+    again = kubectl("incident", "replay", incident, "-n", stage.namespace, user="alice@example.com").stdout
+    assert again.endswith("The same as recorded.\n")
+    table = kubectl("get", "incidents", "-n", stage.namespace, user="alice@example.com").stdout
+    assert table.splitlines()[1].split()[:5] == [incident, "HighCPU", "api-gateway", "Resolved", "Resolved"]
+    kubectl("wait", "--for=condition=Closed", f"incident/{incident}", "-n", stage.namespace, "--timeout=5s")
+    events = kubectl("get", "events.events.k8s.io", "-n", stage.namespace, "-o", "jsonpath={.items[*].reason}").stdout
+    assert sorted(events.split()) == ["Acted", "ApprovalRequested", "Resolved"]
+
+
+def test_an_incident_costs_at_most_fourteen_writes_and_a_waiting_one_none(
+    stage: Stage, host: Host, operator: Operator
+) -> None:
+    def cost() -> int:
+        writes = stage.cluster.writes(namespace=stage.namespace, user=OPERATOR)
+        counted = [each for each in writes if each.resource in COUNTED and not each.dry_run]
+        return sum(1 for each in counted if each.name != "another")
+
+    at_rest = cost()
+    host.leak()
+    incident = stage.open_incident()
+    request = stage.request_of(incident)
+    waiting = cost()
+    stage.cluster.kubectl("annotate", "host/api-gateway-03", "touched=yes", "-n", stage.namespace)
+    stage.cluster.kubectl("annotate", "runbook/high-cpu", "touched=yes", "-n", stage.namespace)
+    # Another incident comes to its end meanwhile: the operator has heard of the changes and worked since.
+    stage.wait_until_ended(stage.open_incident("another", type="Unheard"))
+    assert cost() == waiting
+    stage.review(request)
+    stage.wait_for_phase(incident, "Resolved")
+    assert cost() - at_rest <= 14
+
+
+def test_the_shipped_runbook_resolves_a_leak_over_its_own_window(stage: Stage, host: Host, operator: Operator) -> None:
+    stage.add_runbook(shipped())
+    host.leak()
+    incident = stage.open_incident(parameters={"window": "1m"})
+    stage.review(stage.request_of(incident))
+    status = stage.wait_until_ended(incident, timeout=240)
+    assert status["phase"] == "Resolved", status.get("escalation")
+    assert status["verification"]["windowSeconds"] == 60
+    assert status["verification"]["samples"] >= 4

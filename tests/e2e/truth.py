@@ -1,0 +1,51 @@
+"""The truth about a host, from its own records and not from what the operator says."""
+
+from __future__ import annotations
+
+from tests.testbed.hosts import Host
+
+
+def invocation(host: Host) -> str:
+    """systemd's id of the running instance: another one means that the unit was started anew."""
+    return host.run(["systemctl", "show", "-P", "InvocationID", "api-gateway.service"]).stdout.strip()
+
+
+def claims(host: Host) -> list[str]:
+    """The attempts that the host's ledger knows, sealed ones included."""
+    return host.run(["ls", "/var/lib/firstresponder/claims"]).stdout.split()
+
+
+def runs(host: Host) -> int:
+    """How often the action was really executed, by the host's journal."""
+    journal = ["journalctl", "--unit=fr-*", "--output=cat", "--quiet", "--no-pager", "--grep=^Starting"]
+    return len(host.run(["sh", "-c", " ".join(journal) + " || true"]).stdout.splitlines())
+
+
+def begun(host: Host) -> list[str]:
+    """The attempts that the host has claimed, that is begun to carry out."""
+    return _recorded(host, "claim")
+
+
+def results(host: Host) -> list[str]:
+    """The attempts whose end the host has recorded."""
+    return _recorded(host, "result")
+
+
+def _recorded(host: Host, what: str) -> list[str]:
+    ledgers = ["/run/firstresponder", "/var/lib/firstresponder/claims"]
+    found = host.run(["find", *ledgers, "-name", what, "-printf", "%h\n"], check=False).stdout.split()
+    return sorted({path.rpartition("/")[2] for path in found})
+
+
+def starts(host: Host) -> int:
+    """How often api-gateway was started since boot, the first start included."""
+    journal = "journalctl --unit=api-gateway.service --boot --output=json --quiet --no-pager"
+    count = f"{journal} | grep -c 39f53479d3a045ac8e11786248231fbf || true"  # MESSAGE_ID of a unit that started
+    return int(host.run(["sh", "-c", count]).stdout.strip())
+
+
+def acting_logins(host: Host) -> int:
+    """How many SSH sessions the acting account has had."""
+    journal = "journalctl --unit=ssh.service --output=cat --quiet --no-pager"
+    count = f"{journal} | grep -c 'Accepted publickey for fr-act' || true"
+    return int(host.run(["sh", "-c", count]).stdout.strip())

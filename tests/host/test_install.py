@@ -1,0 +1,139 @@
+"""The installer: says what differs, changes only that, and takes everything back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.testbed.hosts import Host, Hosts, install_command
+
+INSTALL = install_command("api-gateway")
+CHECK = [*INSTALL, "--check"]
+
+
+@pytest.fixture(scope="module")
+def host(hosts: Hosts) -> Iterator[Host]:
+    """Not prepared yet, and every test leaves it anyhow."""
+    running = hosts.start("to-prepare", prepared=False)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def prepared(host: Host) -> Host:
+    host.run(INSTALL)
+    return host
+
+
+def state(host: Host) -> str:
+    """All that an installer might touch: files with mode and owner, accounts, kernel settings."""
+    places = "/etc /home /opt /root /srv /usr/local /var/lib /var/spool"
+    own_doing = r"-not -path '/var/lib/systemd/*' -not -name '*-'"  # systemd's stamps, useradd's backups
+    listing = rf"find / -maxdepth 1; find {places} {own_doing} -printf '%p %m %u %g %y %l\n' | sort"
+    accounts = "cat /etc/passwd /etc/group /etc/shadow /etc/gshadow"
+    return host.run(["sh", "-c", f"{listing}; {accounts}; cat /proc/sys/net/ipv4/ping_group_range"]).stdout
+
+
+def test_a_second_run_changes_nothing(prepared: Host) -> None:
+    before = prepared.run(["find", "/etc", "/usr/local", "/var/lib/firstresponder", "-printf", "%p %m %c\n"]).stdout
+    assert prepared.run(INSTALL).stdout == ""
+    after = prepared.run(["find", "/etc", "/usr/local", "/var/lib/firstresponder", "-printf", "%p %m %c\n"]).stdout
+    assert after == before
+
+
+def test_options_that_are_left_out_keep_what_is_there(prepared: Host) -> None:
+    assert prepared.run(["/root/host/install"]).stdout == ""
+    assert prepared.run(["/root/host/install", "--check"]).stdout == ""
+    assert prepared.read("/etc/firstresponder/restartable") == "api-gateway.service\n"
+
+
+def test_a_prepared_host_passes_the_check(prepared: Host) -> None:
+    done = prepared.run(CHECK, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+DRIFTS = {
+    "account fr-observe": "usermod --shell /bin/bash fr-observe",
+    "account fr-act": "userdel fr-act",
+    "groups of fr-act": "usermod --groups sudo fr-act",
+    "/usr/local/libexec/firstresponder-act": "echo >>/usr/local/libexec/firstresponder-act",
+    "/usr/local/libexec/firstresponder-observe": "chmod 4755 /usr/local/libexec/firstresponder-observe",
+    "/usr/local/libexec": "chmod 777 /usr/local/libexec",
+    "/etc/firstresponder/actions/restart-unit": "chown fr-act /etc/firstresponder/actions/restart-unit",
+    "/etc/firstresponder/actions": "chmod 775 /etc/firstresponder/actions",
+    "/etc/firstresponder/restartable": "echo ssh.service >>/etc/firstresponder/restartable",
+    "/etc/firstresponder/authorized_keys/fr-act": "sed -i s/restrict,// /etc/firstresponder/authorized_keys/fr-act",
+    "/etc/firstresponder/authorized_keys/fr-observe": "rm /etc/firstresponder/authorized_keys/fr-observe",
+    "/etc/firstresponder": "chown fr-act /etc/firstresponder",
+    "/etc/sudoers.d/firstresponder": "sed -i 's/\"\"//' /etc/sudoers.d/firstresponder",
+    "/etc/ssh/sshd_config.d/60-firstresponder.conf": "rm /etc/ssh/sshd_config.d/60-firstresponder.conf",
+    "/etc/sysctl.d/60-firstresponder.conf": "echo >/etc/sysctl.d/60-firstresponder.conf",
+    "/proc/sys/net/ipv4/ping_group_range": "echo 1 0 >/proc/sys/net/ipv4/ping_group_range",
+    "/var/lib/firstresponder/claims": "chmod 755 /var/lib/firstresponder/claims",
+    "/var/lib/firstresponder": "rm -r /var/lib/firstresponder",
+}
+
+
+@pytest.mark.parametrize(("what", "harm"), DRIFTS.items(), ids=DRIFTS.keys())
+def test_the_check_names_a_drift_and_an_install_mends_it(prepared: Host, what: str, harm: str) -> None:
+    prepared.run(["sh", "-c", harm])
+    checked = prepared.run(CHECK, check=False)
+    assert checked.returncode == 1
+    assert f"differs: {what}" in checked.stdout.splitlines()
+    assert f"changed: {what}" in prepared.run(INSTALL).stdout.splitlines()
+
+
+def test_the_check_changes_nothing(host: Host) -> None:
+    host.run(["/root/host/install", "--remove"])
+    before = state(host)
+    first = host.run(CHECK, check=False)
+    assert first.returncode == 1
+    assert host.run(CHECK, check=False).stdout == first.stdout
+    assert state(host) == before
+
+
+def test_the_check_sees_that_sshd_does_not_read_our_file(prepared: Host) -> None:
+    prepared.run(["sed", "-i", "s/^Include/#Include/", "/etc/ssh/sshd_config"])
+    try:
+        done = prepared.run(CHECK, check=False)
+        assert done.returncode == 1
+        assert "sshd does not read /etc/ssh/sshd_config.d/60-firstresponder.conf" in done.stdout
+    finally:
+        prepared.run(["sed", "-i", "s/^#Include/Include/", "/etc/ssh/sshd_config"])
+
+
+def test_removal_leaves_the_host_as_it_was(host: Host) -> None:
+    host.run(["/root/host/install", "--remove"])
+    before = state(host)
+    host.run(INSTALL)
+    assert state(host) != before
+    host.run(["/root/host/install", "--remove"])
+    assert state(host) == before
+
+
+def test_removal_waits_for_no_order_and_interrupts_none(prepared: Host) -> None:
+    prepared.run(["mkdir", "-p", "/run/firstresponder"])
+    hold = "flock /run/firstresponder/busy sleep 4248 >/dev/null 2>&1 & sleep 0.3"
+    prepared.run(["sh", "-c", hold])
+    done = prepared.run(["/root/host/install", "--remove"], check=False)
+    assert (done.returncode, done.stderr) == (69, "install: an order is running; try again when it has ended\n")
+    prepared.run(["pkill", "--full", "sleep 4248"])
+    assert prepared.run(CHECK).stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--observe-key", "/root/fr-observe.pub"], "--act-key FILE is needed: no key is installed for fr-act yet"),
+        (["--observe-key", "/etc/passwd", "--act-key", "/root/fr-act.pub"], "/etc/passwd: not a public SSH key"),
+        (["--restartable", "nginx"], "--restartable nginx: not the name of a service unit (such as nginx.service)"),
+        (["--act-key"], "the last option needs a value"),
+        (["--force"], "unknown option --force; there are --observe-key, --act-key, --restartable, --check, --remove"),
+    ],
+)
+def test_wrong_usage_says_what_to_do(host: Host, arguments: list[str], message: str) -> None:
+    host.run(["/root/host/install", "--remove"])
+    done = host.run(["/root/host/install", *arguments], check=False)
+    assert done.returncode == 64
+    assert f"install: {message}\n" in done.stderr

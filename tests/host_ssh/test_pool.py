@@ -1,0 +1,211 @@
+"""The connection pool against real sshd, and hosts that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import asyncssh
+import pytest
+
+from firstresponder.api.command import CommandOutput
+from firstresponder.hosts import pool as pool_module
+from firstresponder.hosts.errors import AuthenticationFailed, CommandTimedOut, HostKeyMismatch, HostUnreachable
+from firstresponder.hosts.observe import info, run_diagnostic
+from firstresponder.hosts.pool import SESSIONS, SshPool
+from firstresponder.hosts.target import Target
+from tests.host_ssh.conftest import observing, sshd_log, until
+from tests.testbed.hosts import Host
+
+GENEROUS = 60  # seconds: for what must end by itself, long before
+
+
+async def run(
+    pool: SshPool, target: Target, *argv: str, seconds: float = GENEROUS, max_output: int = 65536
+) -> CommandOutput:
+    return await run_diagnostic(pool, target, argv, seconds, max_output)
+
+
+def logins(host: Host) -> int:
+    return sum(f"Accepted publickey for {host.observe_user}" in line for line in sshd_log(host))
+
+
+def processes(host: Host, name: str) -> int:
+    return len(host.run(["pgrep", "--full", "--exact", name], check=False).stdout.splitlines())
+
+
+def a_public_key(kind: str) -> str:
+    return " ".join(asyncssh.generate_private_key(kind).export_public_key().decode().split()[:2])
+
+
+async def test_a_commands_output_and_exit_status_arrive_as_they_are(pool: SshPool, host: Host) -> None:
+    output = await run(pool, observing(host), "sh", "-c", "echo out; echo err >&2; exit 7")
+    assert output == CommandOutput(b"out\n", b"err\n", 7)
+
+
+async def test_output_that_is_no_valid_text_arrives_unharmed_and_harms_nobody(pool: SshPool, host: Host) -> None:
+    sibling = asyncio.create_task(run(pool, observing(host), "sh", "-c", "sleep 1; echo still here"))
+    assert (await run(pool, observing(host), "printf", r"\303\050\377\000")).stdout == b"\xc3\x28\xff\x00"
+    assert (await sibling).stdout == b"still here\n"
+
+
+async def test_many_commands_share_one_connection_and_those_beyond_its_sessions_wait(pool: SshPool, host: Host) -> None:
+    before = logins(host)
+    commands = (run(pool, observing(host), "sh", "-c", f"sleep 0.5; echo {n}") for n in range(SESSIONS + 4))
+    outputs = await asyncio.gather(*commands)
+    assert [output.stdout for output in outputs] == [f"{n}\n".encode() for n in range(SESSIONS + 4)]
+    await run(pool, observing(host), "true")
+    assert logins(host) == before + 1
+
+
+async def test_without_the_queue_sshd_would_refuse_sessions(
+    pool: SshPool, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "SESSIONS", 100)
+    commands = (run(pool, observing(host), "sleep", "1") for _ in range(12))
+    outcomes = await asyncio.gather(*commands, return_exceptions=True)
+    assert {o.reason for o in outcomes if isinstance(o, HostUnreachable)} == {"SessionRefused"}
+
+
+async def test_each_account_has_its_own_connection(pool: SshPool, host: Host, other_host: Host) -> None:
+    assert (await info(pool, observing(host))).machine == host.machine_id
+    assert (await info(pool, observing(other_host))).machine == other_host.machine_id
+
+
+@pytest.mark.parametrize("kind", ["ssh-ed25519", "ecdsa-sha2-nistp256"])
+async def test_a_host_with_another_key_is_not_even_told_who_we_are(pool: SshPool, host: Host, kind: str) -> None:
+    before = sshd_log(host)
+    wrong = replace(observing(host), host_keys=(a_public_key(kind),))
+    with pytest.raises(HostKeyMismatch):
+        await run(pool, wrong, "true")
+    new = sshd_log(host)[len(before) :]
+    assert new, "sshd saw the connection"
+    assert not [line for line in new if "Accepted" in line or "user" in line]
+
+
+async def test_one_right_key_among_the_pinned_ones_is_enough(pool: SshPool, host: Host) -> None:
+    target = replace(observing(host), host_keys=(a_public_key("ecdsa-sha2-nistp256"), host.host_public_key))
+    assert (await run(pool, target, "true")).exit_status == 0
+
+
+async def test_a_refused_key_is_not_tried_again_for_a_minute(host: Host) -> None:
+    def attempts() -> int:
+        return sum("authenticating user" in line and "[preauth]" in line for line in sshd_log(host))
+
+    time = [0.0]
+    pool = SshPool(now=lambda: time[0])
+    stranger = asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode()
+    target = replace(observing(host), private_key=stranger)
+    before = attempts()
+    for _ in range(3):
+        with pytest.raises(AuthenticationFailed):
+            await run(pool, target, "true")
+    assert (await run(pool, observing(host), "true")).exit_status == 0, "another key is not concerned"
+    assert attempts() == before + 1
+    time[0] += 61
+    with pytest.raises(AuthenticationFailed):
+        await run(pool, target, "true")
+    assert attempts() == before + 2
+    await pool.close()
+
+
+async def test_nobody_listening_is_told_as_refused(pool: SshPool, host: Host) -> None:
+    with pytest.raises(HostUnreachable) as problem:
+        await run(pool, replace(observing(host), port=1), "true")
+    assert problem.value.reason == "ConnectionRefused"
+
+
+async def test_output_beyond_the_limit_is_cut_and_the_command_given_up(pool: SshPool, host: Host) -> None:
+    output = await run(pool, observing(host), "yes", max_output=1000)
+    assert output == CommandOutput(b"y\n" * 500, b"", None, truncated=True)
+    assert (await run(pool, observing(host), "echo", "on")).stdout == b"on\n"
+
+
+async def test_output_of_exactly_the_limit_is_whole(pool: SshPool, host: Host) -> None:
+    output = await run(pool, observing(host), "printf", "12345", max_output=5)
+    assert output == CommandOutput(b"12345", b"", 0)
+
+
+async def test_a_command_that_takes_too_long_is_given_up_alone(pool: SshPool, host: Host) -> None:
+    sibling = asyncio.create_task(run(pool, observing(host), "sh", "-c", "sleep 4; echo done"))
+    with pytest.raises(CommandTimedOut):
+        await run(pool, observing(host), "sleep", "30", seconds=1)
+    assert (await sibling).stdout == b"done\n"
+
+
+async def test_commands_given_up_do_not_use_up_the_hosts_sessions(pool: SshPool, host: Host) -> None:
+    for _ in range(3):
+        slow = (run(pool, observing(host), "sleep", "30", seconds=1) for _ in range(SESSIONS))
+        outcomes = await asyncio.gather(*slow, return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {CommandTimedOut}
+    assert (await run(pool, observing(host), "true")).exit_status == 0
+
+
+@pytest.mark.parametrize("warm", [True, False], ids=["warm", "cold"])
+async def test_a_frozen_host_costs_its_own_commands_and_delays_no_other(
+    pool: SshPool, host: Host, other_host: Host, warm: bool
+) -> None:
+    if warm:
+        await run(pool, observing(host), "true")
+    host.freeze()
+    try:
+        frozen = asyncio.create_task(run(pool, observing(host), "true", seconds=3))
+        assert (await run(pool, observing(other_host), "echo", "well")).stdout == b"well\n"
+        assert not frozen.done()
+        with pytest.raises(CommandTimedOut):
+            await frozen
+    finally:
+        host.thaw()
+    assert (await run(pool, observing(host), "true")).exit_status == 0
+
+
+async def test_a_command_whose_connection_is_cut_has_no_exit_status(
+    pool: SshPool, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "KEEPALIVE_SECONDS", 0.5)
+    command = asyncio.create_task(run(pool, observing(host), "sh", "-c", "echo begun; sleep 54", seconds=50))
+
+    async def begun() -> bool:
+        return await asyncio.to_thread(processes, host, "sleep 54") == 1
+
+    await until(begun)
+    host.cut()
+    try:
+        assert await command == CommandOutput(b"begun\n", b"", None)
+    finally:
+        host.restore()
+    assert (await run(pool, observing(host), "true")).exit_status == 0
+
+
+async def test_the_pool_finds_a_host_again_that_rebooted(pool: SshPool, host: Host) -> None:
+    before = (await info(pool, observing(host))).boot
+    await asyncio.to_thread(host.reboot, hard=True)
+    after = await info(pool, observing(host))
+    assert after.boot == host.boot_id() != before
+
+
+async def test_a_waiting_caller_that_gives_up_does_not_take_the_connection_from_the_others(
+    pool: SshPool, host: Host
+) -> None:
+    impatient = asyncio.create_task(run(pool, observing(host), "true"))
+    patient = asyncio.create_task(run(pool, observing(host), "echo", "here"))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    assert (await patient).stdout == b"here\n"
+
+
+async def test_a_connection_that_nobody_uses_is_closed(
+    pool: SshPool, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "IDLE_SECONDS", 0.2)
+
+    def closed() -> int:
+        return sum(f"Disconnected from user {host.observe_user}" in line for line in sshd_log(host))
+
+    async def closed_one_more() -> bool:
+        return await asyncio.to_thread(closed) == before + 1
+
+    before = closed()
+    await run(pool, observing(host), "sleep", "1")
+    await until(closed_one_more)
+    assert (await run(pool, observing(host), "true")).exit_status == 0

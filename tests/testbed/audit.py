@@ -1,0 +1,74 @@
+"""The API server's own record of who wrote what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+POLICY = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+  - level: Metadata
+    verbs: [create, update, patch, delete, deletecollection]
+  - level: None
+"""
+
+
+@dataclass(frozen=True)
+class Write:
+    """One create, update, patch or delete that reached the server, refused ones included."""
+
+    time: str
+    """When the request arrived, RFC 3339 with microseconds."""
+    user: str
+    verb: str
+    group: str
+    resource: str
+    subresource: str
+    namespace: str
+    name: str
+    """Empty for a create whose name the server made up."""
+    dry_run: bool
+    code: int
+    """HTTP status of the answer, 0 when the server died before it could tell."""
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.code < 300
+
+    @property
+    def target(self) -> str:
+        """`incidents/status` for a subresource, else `incidents`."""
+        return f"{self.resource}/{self.subresource}" if self.subresource else self.resource
+
+
+def writes(log: Path) -> Iterator[Write]:
+    """Every finished write in an audit log, in order."""
+    for line in log.read_text().splitlines(keepends=True):
+        if not line.endswith("\n"):
+            return  # the server is writing it this moment
+        event = json.loads(line)
+        if event["stage"] in ("ResponseComplete", "Panic") and "objectRef" in event:
+            yield _write(event)
+
+
+def _write(event: dict[str, Any]) -> Write:
+    target = event["objectRef"]
+    return Write(
+        time=event["requestReceivedTimestamp"],
+        user=event["user"]["username"],
+        verb=event["verb"],
+        group=target.get("apiGroup", ""),
+        resource=target["resource"],
+        subresource=target.get("subresource", ""),
+        namespace=target.get("namespace", ""),
+        name=target.get("name", ""),
+        dry_run="dryRun" in parse_qs(urlsplit(event["requestURI"]).query),
+        code=event.get("responseStatus", {}).get("code", 0),
+    )

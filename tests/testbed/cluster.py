@@ -1,0 +1,415 @@
+"""A real Kubernetes API server on loopback: etcd, kube-apiserver and the controllers that matter.
+
+Ready in seconds, without containers, nodes or a kubelet; pods would stay Pending, and the operator
+runs beside it as a process with its own ServiceAccount's token. Everything it writes lies in one
+state folder of its own, kubeconfigs included: `~/.kube` is neither read nor written.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+from http.client import HTTPException
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import yaml
+
+from tests.testbed import audit, certificates, components
+from tests.testbed.api import Api, ApiError
+from tests.testbed.audit import Write
+from tests.testbed.processes import Child, wait_until
+
+ADMIN = "admin@example.com"
+ALICE = "alice@example.com"
+"""On call."""
+DANA = "dana@example.com"
+"""Database administrator."""
+MALLORY = "mallory@example.com"
+"""Known to the cluster, but without any right."""
+OPERATOR = "system:serviceaccount:first-responder:operator"
+_CONTROLLER_MANAGER = "system:kube-controller-manager"
+
+_GROUPS = {
+    ADMIN: ["system:masters"],
+    ALICE: ["oncall"],
+    DANA: ["dba"],
+    MALLORY: [],
+    _CONTROLLER_MANAGER: [],
+}
+
+# Deleting a namespace and what its owner left behind, default ServiceAccounts, and type checking
+# of admission policies. There are no nodes, so nothing else would have work.
+_CONTROLLERS = (
+    "garbage-collector-controller",
+    "namespace-controller",
+    "serviceaccount-controller",
+    "validatingadmissionpolicy-status-controller",
+)
+
+# A socket that only the owner of the state folder can reach, and no port to find free. Relative to
+# the programs' working directory: a socket's whole path must fit into 108 bytes.
+_ETCD = "unix://etcd.sock"
+
+_ROOT = Path(__file__).parents[2]
+_PEOPLE = Path(__file__).with_name("people.yaml")
+_START_TIMEOUT = 60.0  # seconds; 3 are usual, a busy machine is slower
+
+
+class Cluster:
+    """One running cluster. `Cluster.start` makes it; as a context manager it stops at the end."""
+
+    def __init__(self, programs: components.Components, state: Path) -> None:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.state = state.resolve()
+        self.port = _free_port()
+        self._programs = programs
+        self._certificates = certificates.issue(self.state)
+        self._authority = self._certificates.authority.read_text()
+        self._tokens = {user: secrets.token_urlsafe(24) for user in _GROUPS}
+        self._write_tokens()
+        (self.state / "audit-policy.yaml").write_text(audit.POLICY)
+        self.etcd = self._start_etcd()
+        self.api_server = self._launch_api_server()
+        self.controller_manager: Child | None = None
+        self.default_namespace = "default"
+        """The namespace that the kubeconfigs written from now on are in."""
+
+    @classmethod
+    def start(cls, state: Path) -> Cluster:
+        """A cluster with the project's manifests applied, ready for use.
+
+        `state` is a folder for this cluster alone. Raises components.MissingError without the
+        programs, TimeoutError when a program does not come up, with the end of its output.
+        """
+        cluster = cls(components.ensure(), state)
+        try:
+            cluster._wait_ready()
+            cluster.install()
+            cluster._start_controllers()  # after install: they learn the CRDs by reading, not by waiting
+        except BaseException:
+            cluster.stop()
+            raise
+        return cluster
+
+    def stop(self) -> None:
+        """End every program at once. Logs stay in the state folder, the database does not."""
+        for child in (self.controller_manager, self.api_server, self.etcd):
+            if child is not None:
+                child.kill()
+        shutil.rmtree(self.state / "etcd", ignore_errors=True)
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # --- Talking to it ------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    def api(self, user: str = ADMIN) -> Api:
+        """The API as `user` (one of this module's people) sees it."""
+        return self.api_with(self._tokens[user])
+
+    def api_with(self, token: str) -> Api:
+        """The API as the holder of a bearer token sees it, for example the operator."""
+        return Api("127.0.0.1", self.port, self._authority, token)
+
+    def kubeconfig(self, user: str = ADMIN, *, port: int | None = None) -> Path:
+        """A kubeconfig file for `user`; `port` leads it through a proxy instead."""
+        return self._write_kubeconfig(user, {"token": self._tokens[user]}, port)
+
+    def operator_kubeconfig(self, *, port: int | None = None, seconds: int = 3600) -> Path:
+        """A kubeconfig file whose token, in a file of its own as in a pod, is the operator's."""
+        token = self.state / "operator.token"
+        self.write_operator_token(token, seconds)
+        return self._write_kubeconfig(OPERATOR, {"tokenFile": str(token)}, port)
+
+    def write_operator_token(self, path: Path, seconds: int = 3600) -> None:
+        """Put a fresh token of the operator's ServiceAccount into `path`, valid `seconds` (at least 600)."""
+        _put(path, self.operator_token(seconds))
+
+    def operator_token(self, seconds: int = 3600) -> str:
+        """A token of the operator's ServiceAccount from the TokenRequest API."""
+        namespace, name = OPERATOR.split(":")[2:]
+        answer = self.api().create(
+            f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token",
+            {
+                "apiVersion": "authentication.k8s.io/v1",
+                "kind": "TokenRequest",
+                "spec": {"expirationSeconds": seconds},
+            },
+        )
+        token: str = answer["status"]["token"]
+        return token
+
+    def environment(self, user: str = ADMIN) -> dict[str, str]:
+        """The environment in which kubectl and its plugins act as `user` and touch nothing of yours."""
+        path = [str(self._programs.directory), str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+        return {
+            **os.environ,
+            "PATH": os.pathsep.join(path),
+            "KUBECONFIG": str(self.kubeconfig(user)),
+            "KUBECACHEDIR": os.devnull,  # remember nothing: tests change which versions are served
+            "KUBERC": "off",
+        }
+
+    def kubectl(
+        self, *arguments: str | Path, user: str = ADMIN, stdin: str | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run kubectl as `user`. Raises AssertionError with its complaint when it fails and `check`."""
+        done = subprocess.run(
+            [self._programs["kubectl"], *arguments],
+            env=self.environment(user),
+            input=stdin if stdin is not None else "",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"kubectl {' '.join(map(str, arguments))}: {done.stderr.strip()}")
+        return done
+
+    def install(self) -> None:
+        """Apply everything in `crds/` and `deploy/` as an administrator would, refusing unknown fields.
+
+        Applying again restores what a test took away. Returns when the kinds are served and the
+        approval policy is enforced, both of which take a moment.
+        """
+        self.apply(_ROOT / "deploy", _ROOT / "crds")
+        wait_until(self._kinds_served, 30, "the CRDs", self.api_server)
+        wait_until(self._policy_enforced, 30, "enforcement of the approval policy", self.api_server)
+
+    def watch(self, namespace: str) -> None:
+        """Let the operator work in a namespace, and the people of this module do there what they may.
+
+        Applies `deploy/watched-namespace/`, as an administrator would for each namespace, and `people.yaml`.
+        """
+        self.apply(_ROOT / "deploy" / "watched-namespace", _PEOPLE, namespace=namespace)
+
+    def apply(self, *sources: Path, namespace: str | None = None) -> None:
+        """Server-side apply of files and folders, refusing unknown fields, as an administrator.
+
+        `namespace` is for objects that name none.
+        """
+        files = [f"--filename={source}" for source in sources]
+        into = [f"--namespace={namespace}"] if namespace else []
+        self.kubectl("apply", "--server-side", "--force-conflicts", "--validate=strict", *into, *files)
+
+    def _kinds_served(self) -> bool:
+        definitions = self.api().get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")["items"]
+        return all(
+            any(
+                condition["type"] == "Established" and condition["status"] == "True"
+                for condition in definition["status"].get("conditions") or []
+            )
+            for definition in definitions
+        )
+
+    def _policy_enforced(self) -> bool:
+        """Whether a request in somebody else's name is refused by the policy (and by it alone)."""
+        somebody_elses = {
+            "apiVersion": "firstresponder.dev/v1alpha1",
+            "kind": "ApprovalRequest",
+            "metadata": {"name": "is-the-policy-enforced"},
+            "spec": {
+                "incidentRef": {"name": "none", "uid": "none"},
+                "actionClass": "none",
+                "packet": {},
+                "packetDigest": "sha256:" + "0" * 64,
+                "requestedBy": "nobody",
+                "requiredApprovals": 1,
+                "expirationTime": "2000-01-01T00:00:00Z",
+            },
+        }
+        requests = "/apis/firstresponder.dev/v1alpha1/namespaces/default/approvalrequests"
+        try:
+            self.api().create(requests, somebody_elses, dryRun="All")
+        except ApiError as refusal:
+            if refusal.code == 404:  # Established comes a moment before the kind is served
+                return False
+            if "spec.requestedBy must be" not in refusal.message:
+                raise
+            return True
+        return False
+
+    # --- What it recorded ---------------------------------------------------------------------
+
+    def writes(self, *, namespace: str | None = None, user: str | None = None) -> list[Write]:
+        """The writes recorded so far, in order, refused ones and dry runs included.
+
+        Complete for every request answered before the call: the record of a request may be
+        written just after its answer, so a marker write of our own is waited for first.
+        """
+        marker = f"audit-marker-{secrets.token_hex(6)}"
+        self.api().create("/api/v1/namespaces", {"metadata": {"name": marker}}, dryRun="All")
+        wait_until(lambda: marker in self._audit_log.read_text(), 10, "the audit log's marker")
+        return [
+            write
+            for write in audit.writes(self._audit_log)
+            if (namespace is None or write.namespace == namespace) and (user is None or write.user == user)
+        ]
+
+    # --- Doing it harm ------------------------------------------------------------------------
+
+    def stop_api_server(self) -> None:
+        """Kill the API server: every connection breaks, new ones are refused."""
+        self.api_server.kill()
+
+    def start_api_server(self) -> None:
+        """Start it again on the same port with the same data, and wait until it is ready."""
+        self.api_server = self._launch_api_server()
+        self._wait_ready()
+
+    def restart_api_server(self) -> None:
+        """Kill and start the API server; about 3 seconds without one."""
+        self.stop_api_server()
+        self.start_api_server()
+
+    # --- The programs -------------------------------------------------------------------------
+
+    @property
+    def _audit_log(self) -> Path:
+        return self.state / "audit.log"
+
+    def _start_etcd(self) -> Child:
+        return Child(
+            [
+                self._programs["etcd"],
+                "--data-dir=etcd",
+                f"--listen-client-urls={_ETCD}",
+                f"--advertise-client-urls={_ETCD}",
+                "--listen-peer-urls=unix://etcd-peer.sock",
+                # Survives a kill of any process; only a crash of the whole machine would lose data.
+                "--unsafe-no-fsync",
+                "--log-level=warn",
+            ],
+            self.state / "etcd.log",
+            cwd=self.state,
+        )
+
+    def _launch_api_server(self) -> Child:
+        return Child(
+            [
+                self._programs["kube-apiserver"],
+                f"--etcd-servers={_ETCD}",
+                "--bind-address=127.0.0.1",
+                "--advertise-address=127.0.0.1",  # else it needs a machine with a default route
+                f"--secure-port={self.port}",
+                f"--cert-dir={self.state}",
+                f"--tls-cert-file={self._certificates.serving_certificate}",
+                f"--tls-private-key-file={self._certificates.serving_key}",
+                "--service-cluster-ip-range=10.255.255.0/24",
+                "--endpoint-reconciler-type=none",
+                "--authorization-mode=Node,RBAC",
+                f"--token-auth-file={self.state}/tokens.csv",
+                "--service-account-issuer=https://kubernetes.default.svc",
+                f"--service-account-key-file={self._certificates.token_key}",
+                f"--service-account-signing-key-file={self._certificates.token_key}",
+                f"--audit-policy-file={self.state}/audit-policy.yaml",
+                f"--audit-log-path={self._audit_log}",
+            ],
+            self.state / "kube-apiserver.log",
+            cwd=self.state,
+        )
+
+    def _start_controllers(self) -> None:
+        """Without a kube-controller-manager (envtest has none) owners' leavings are never collected."""
+        if "kube-controller-manager" not in self._programs:
+            return
+        self.controller_manager = Child(
+            [
+                self._programs["kube-controller-manager"],
+                f"--kubeconfig={self.kubeconfig(_CONTROLLER_MANAGER)}",
+                f"--controllers={','.join(_CONTROLLERS)}",
+                # As on a real cluster the garbage collector acts under its own name.
+                "--use-service-account-credentials",
+                f"--service-account-private-key-file={self._certificates.token_key}",
+                "--leader-elect=false",
+                "--secure-port=0",
+            ],
+            self.state / "kube-controller-manager.log",
+        )
+
+    def _wait_ready(self) -> None:
+        wait_until(self._ready, _START_TIMEOUT, "the API server", self.etcd, self.api_server)
+
+    def _ready(self) -> bool:
+        try:
+            ready: bool = self.api().request("GET", "/readyz", timeout=2) == "ok"
+            # /readyz is true a moment before the authorizer has read the roles; until then
+            # everybody but an administrator is refused.
+            self.api(_CONTROLLER_MANAGER).get("/api/v1/namespaces", limit="1")
+            return ready
+        except (ApiError, OSError, HTTPException):
+            return False
+
+    def _write_tokens(self) -> None:
+        path = self.state / "tokens.csv"
+        path.touch(mode=0o600)
+        with path.open("w", newline="") as file:
+            for user, groups in _GROUPS.items():
+                # An empty fourth column would be a group whose name is empty.
+                columns = [",".join(groups)] if groups else []
+                csv.writer(file).writerow([self._tokens[user], user, user, *columns])
+
+    def _write_kubeconfig(self, user: str, credentials: dict[str, Any], port: int | None) -> Path:
+        through = "" if port is None else f"-{port}"
+        path = self.state / f"{user.replace(':', '-')}{through}.kubeconfig"
+        name = "firstresponder-testbed"
+        cluster = {
+            "server": f"https://127.0.0.1:{port or self.port}",
+            "certificate-authority": str(self._certificates.authority),
+        }
+        context = {"cluster": name, "user": user, "namespace": self.default_namespace}
+        _put(
+            path,
+            yaml.safe_dump(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Config",
+                    "clusters": [{"name": name, "cluster": cluster}],
+                    "users": [{"name": user, "user": credentials}],
+                    "contexts": [{"name": name, "context": context}],
+                    "current-context": name,
+                }
+            ),
+        )
+        return path
+
+
+def _put(path: Path, secret: str) -> None:
+    """Make or replace a file that only its owner may read; whoever reads it meanwhile sees all of it."""
+    new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    new.touch(mode=0o600)
+    new.write_text(secret)
+    new.replace(path)
+
+
+def _free_port() -> int:
+    """A free port below the range from which the kernel picks ports for outgoing connections.
+
+    A port of that range could be taken by any client while the API server is being restarted.
+    """
+    while True:
+        port = random.randint(20000, 32000)  # noqa: S311 - nothing secret about it
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port

@@ -1,0 +1,102 @@
+"""What ``kubectl incident describe`` shows, as text."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from rich.console import Console
+
+from firstresponder.api.incident import Unavailable
+from firstresponder.cli.incident_view import incident_view
+from firstresponder.incident.report import report_of
+from tests.unit.cli.test_report import HOSTILE, fix_failed, miner, resolved, told
+from tests.unit.incident.world import START, World, awaiting_approval, incident
+
+waiting = partial(awaiting_approval, incident=incident(summary="CPU above 90 % for 5m on api-gateway-03"))
+
+
+def rendered(world: World, width: int) -> str:
+    output = io.StringIO()
+    Console(file=output, width=width, markup=False, emoji=False, highlight=False).print(
+        incident_view(report_of(world.incident, world.request), START)
+    )
+    return output.getvalue()
+
+
+def section(text: str, title: str) -> str:
+    """One section's text, its blanks folded."""
+    found = re.search(rf"(?ms)^{title}.*?(?=^\s*$|\Z)", text)
+    assert found is not None, f"there is no section {title}"
+    return " ".join(found[0].split())
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize("world", [waiting, resolved, fix_failed, miner])
+def test_nothing_is_wider_than_the_terminal_and_nothing_is_cut(world: Callable[[], World], width: int) -> None:
+    text = rendered(world(), width)
+    assert max(len(line) for line in text.splitlines()) <= width
+    packet = world().incident.status.decision_packet
+    if packet is not None:
+        assert packet.digest in re.sub(r"\s+", "", text)
+
+
+def test_the_first_lines_say_what_is_wrong_what_is_proposed_and_what_to_do() -> None:
+    first = rendered(waiting(), 200).splitlines()[:5]
+    assert [line.split()[0] for line in first] == ["Incident", "Wrong", "Proposed", "To", "kubectl"]
+    assert first[-1].strip() == "kubectl approve high-cpu-1-1 -n prod"
+
+
+def test_an_escalation_begins_with_the_human_action() -> None:
+    block = section(rendered(fix_failed(), 120), "Escalated")
+    assert "Human Find out why the fix did not help; unmet criteria are listed. For on-call Reason FixFailed" in block
+
+
+def test_a_waiting_incident_shows_its_packet_before_the_details_and_others_after_them() -> None:
+    waits, over = rendered(waiting(), 120), rendered(resolved(), 120)
+    assert waits.index("Decision packet") < waits.index("What triage found")
+    assert over.index("Attempt 1") < over.index("Verification: Passed") < over.index("Decision packet")
+
+
+def test_attempt_verification_verdicts_evidence_and_timeline_are_told() -> None:
+    text = rendered(resolved(), 200)
+    assert "State Succeeded Result result=restarted" in section(text, "Attempt 1")
+    assert "no-new-errors yes errors.count = 0" in section(text, "Verification")
+    assert "Hypothesis legitimate-load (50) Refuted" in section(text, "What triage found")
+    assert "hostCpuPercent=97.5" in section(text, "Evidence")
+    assert "03:08:00Z ApprovalGranted by alice@example.com: go" in section(text, "Timeline")
+
+
+def test_what_could_not_be_observed_says_why() -> None:
+    world = World(unreachable={"api-gateway-03": "connection timed out after 10 s"})
+    world.settle()
+    assert "not observed: NotReachable: connection timed out after 10 s" in section(rendered(world, 200), "Evidence")
+
+
+def test_the_output_of_a_failed_diagnostic_is_shown_and_that_of_others_is_not() -> None:
+    world = waiting()
+    seen, *rest = world.incident.status.evidence
+    blind = seen.model_copy(
+        update={"unavailable": Unavailable(reason="ExitStatus", message="exit status 1"), "excerpt": "top: no tty\nbye"}
+    )
+    others = [each.model_copy(update={"excerpt": "raw output"}) for each in rest]
+    status = world.incident.status.model_copy(update={"evidence": [blind, *others]})
+    text = rendered(World(incident=world.incident.model_copy(update={"status": status})), 200)
+    assert "not observed: ExitStatus: exit status 1 top: no tty bye" in section(text, "Evidence")
+    assert "raw output" not in text
+
+
+_TITLES = r"(?m)^(?:Escalated|Attempt|Verification:|What triage|Evidence|Timeline|Decision)"
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_hostile_text_neither_commands_the_terminal_nor_forges_a_section(width: int) -> None:
+    honest, hostile = (
+        rendered(World(incident=told(fix_failed(), text)), width) for text in ("x", HOSTILE + "\nEvidence")
+    )
+    assert "\x1b" not in hostile
+    assert "\u202e" not in hostile
+    assert re.findall(_TITLES, hostile) == re.findall(_TITLES, honest)

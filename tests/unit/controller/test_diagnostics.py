@@ -1,0 +1,178 @@
+"""A round of diagnostics: parallel, bounded, and honest about what was not seen."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from firstresponder.api.command import CommandOutput
+from firstresponder.api.diagnostics import ConfigValueArguments, JournalArguments, MemoryArguments
+from firstresponder.api.hosts import Host
+from firstresponder.controller.accounts import Accounts
+from firstresponder.controller.diagnostics import Diagnostics
+from firstresponder.hosts.errors import CommandTimedOut, HostUnreachable
+from firstresponder.hosts.pool import SshPool
+from firstresponder.hosts.target import Target
+from firstresponder.incident.plan import Observe, ProbeRequest
+from firstresponder.kube.credentials import CredentialsUnusable
+
+NOW = datetime(2026, 3, 14, 3, 7, tzinfo=UTC)
+INFO = (
+    b"machine=0123456789abcdef0123456789abcdef\nboot=11111111-2222-3333-4444-555555555555\n"
+    b"uptime=100\ntime=1773457620.5\nactions=restart-unit\nversion=1\n"
+)
+MEMINFO = b"MemTotal: 1000 kB\nMemFree: 100 kB\nMemAvailable: 250 kB\n"
+
+
+def host(name: str) -> Host:
+    return Host.model_validate(
+        {
+            "metadata": {"name": name, "namespace": "shop"},
+            "spec": {
+                "address": "10.0.0.1",
+                "hostKeys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5"],
+                "accounts": {"observe": {"user": "fr-observe", "credentialsRef": {"name": "s"}}},
+            },
+        }
+    )
+
+
+class FakeAccounts:
+    """Every host's observing account, but for ``refused``; asking for an acting one is a mistake of the caller."""
+
+    def __init__(self, refused: str = "") -> None:
+        self._refused = refused
+
+    async def observing(self, host: Host) -> Target:
+        if host.name == self._refused:
+            raise CredentialsUnusable("CredentialsMissing", "there is no Secret s: create it")
+        return Target(host.name, host.spec.address, 22, tuple(host.spec.host_keys), "fr-observe", "key")
+
+
+class FakePool:
+    """Hosts by name: what they answer, or how they fail; ``barrier`` holds all diagnostics until so many run."""
+
+    def __init__(self, answers: dict[str, Any], together: int = 0) -> None:
+        self._answers = answers
+        self._barrier = asyncio.Barrier(together) if together else None
+
+    async def run(self, target: Target, stdin: bytes, **_: Any) -> CommandOutput:
+        answer = self._answers[target.name]
+        if isinstance(answer, Exception):
+            raise answer
+        if stdin == b"info\n":
+            return CommandOutput(INFO, b"", 0)
+        if self._barrier is not None:
+            await self._barrier.wait()
+        found = answer.get(stdin.split(b"\n")[1].decode(), MEMINFO) if isinstance(answer, dict) else answer
+        if isinstance(found, Exception):
+            raise found
+        return CommandOutput(found, b"", 0)
+
+
+def diagnostics(pool: FakePool, accounts: FakeAccounts | None = None) -> Diagnostics:
+    return Diagnostics(cast(SshPool, pool), cast(Accounts, accounts or FakeAccounts()), lambda: NOW)
+
+
+def memory(name: str, on: str) -> ProbeRequest:
+    return ProbeRequest(name, "target", on, "memory", MemoryArguments(), None)
+
+
+async def test_evidence_comes_in_the_order_that_was_asked_for_with_values_and_source() -> None:
+    effect = Observe("r", (memory("one", "b"), memory("two", "a")), ("a", "b"))
+    found = await diagnostics(FakePool({"a": {}, "b": {}})).observe(effect, {"a": host("a"), "b": host("b")})
+    assert [(each.name, each.host) for each in found.evidence] == [("one", "b"), ("two", "a")]
+    first = found.evidence[0]
+    assert first.values["availableBytes"] == 250 * 1024
+    assert (first.source, first.runbook, first.observed_time) == ("/proc/meminfo", "r", NOW)
+    assert first.unavailable is None
+    assert {name: info.machine for name, info in found.hosts.items()}.keys() == {"a", "b"}
+    assert found.unreachable == {}
+
+
+async def test_all_diagnostics_of_all_hosts_run_at_the_same_time() -> None:
+    effect = Observe("r", tuple(memory(f"{on}{n}", on) for on in "ab" for n in range(3)), ("a", "b"))
+    pool = FakePool({"a": {}, "b": {}}, together=6)
+    async with asyncio.timeout(10):  # six at once, or never
+        found = await diagnostics(pool).observe(effect, {"a": host("a"), "b": host("b")})
+    assert len(found.evidence) == 6
+
+
+async def test_a_host_that_cannot_be_reached_is_told_and_takes_nothing_from_the_others() -> None:
+    effect = Observe("r", (memory("one", "dead"), memory("two", "a")), ("a", "dead"))
+    pool = FakePool({"a": {}, "dead": HostUnreachable("ConnectionRefused", "fr-observe@dead: refused")})
+    found = await diagnostics(pool).observe(effect, {"a": host("a"), "dead": host("dead")})
+    assert found.unreachable == {"dead": "fr-observe@dead: refused"}
+    assert set(found.hosts) == {"a"}
+    one, two = found.evidence
+    assert one.unavailable is not None
+    assert (one.unavailable.reason, one.values) == ("ConnectionRefused", {})
+    assert two.unavailable is None
+
+
+async def test_a_diagnostic_that_runs_out_of_time_is_unavailable_and_its_host_is_not_unreachable() -> None:
+    slow = CommandTimedOut("TimedOut", "no complete answer within 10 s")
+    found = await diagnostics(FakePool({"a": {"cat": slow, "sh": slow}})).observe(
+        Observe("r", (memory("one", "a"),), ("a",)), {"a": host("a")}
+    )
+    assert found.unreachable == {}
+    (one,) = found.evidence
+    assert one.unavailable is not None
+    assert one.unavailable.reason == "TimedOut"
+
+
+async def test_a_host_that_is_not_registered_and_one_without_credentials_are_told() -> None:
+    effect = Observe("r", (memory("one", "a"), memory("two", "ghost")), ("a", "ghost"))
+    found = await diagnostics(FakePool({"a": {}}), FakeAccounts(refused="a")).observe(effect, {"a": host("a")})
+    assert found.unreachable == {"a": "there is no Secret s: create it", "ghost": "there is no Host named ghost"}
+    assert [each.unavailable.reason for each in found.evidence if each.unavailable] == [
+        "CredentialsMissing",
+        "HostMissing",
+    ]
+
+
+async def test_output_that_is_not_what_the_probe_expects_is_unavailable_with_a_harmless_excerpt() -> None:
+    nonsense = b"\x1b[31mpassword=hunter2\n" + b"x" * 100_000
+    found = await diagnostics(FakePool({"a": {"cat": nonsense, "sh": nonsense}})).observe(
+        Observe("r", (memory("one", "a"),), ("a",)), {"a": host("a")}
+    )
+    (one,) = found.evidence
+    assert one.unavailable is not None
+    assert one.excerpt is not None
+    assert "hunter2" not in one.excerpt
+    assert "\x1b" not in one.excerpt
+    assert len(one.excerpt) <= 2000
+
+
+async def test_nothing_of_a_file_is_shown_whether_its_value_was_found_or_not() -> None:
+    file = b"pool_size: 20\ninner_setting: hunter2\n"
+    for key in ("pool_size", "nothing"):
+        arguments = ConfigValueArguments(path="/etc/payroll/db.yml", key=key)
+        request = ProbeRequest("pool", "target", "a", "configValue", arguments, None)
+        found = await diagnostics(FakePool({"a": file})).observe(Observe("r", (request,), ("a",)), {"a": host("a")})
+        (one,) = found.evidence
+        assert one.excerpt is None
+        assert "hunter2" not in one.model_dump_json()
+        assert one.values == ({"value": "20"} if key == "pool_size" else {})
+
+
+async def test_output_that_nobody_foresaw_is_unavailable_and_no_exception() -> None:
+    # Half a surrogate pair, which no journald writes: the regular expressions cannot read it.
+    line = b'{"__REALTIME_TIMESTAMP": "1773457619000000", "MESSAGE": "\\ud800"}\njournalctl=0 any={\n'
+    journal = JournalArguments(unit="api.service", since="5m", extract={"request": "GET (.*)"})
+    request = ProbeRequest("oom", "target", "a", "journal", journal, None)
+    seen = await diagnostics(FakePool({"a": line})).observe(Observe("high-cpu", (request,), ("a",)), {"a": host("a")})
+    (evidence,) = seen.evidence
+    assert evidence.unavailable is not None
+    assert (evidence.unavailable.reason, evidence.values) == ("Unparseable", {})
+
+
+async def test_an_argument_that_cannot_be_sent_is_unavailable() -> None:
+    # As a template may make it: rendered arguments are not checked by the schema again.
+    arguments = JournalArguments(unit="api.service").model_copy(update={"match": "a\nb"})
+    request = ProbeRequest("one", "target", "a", "journal", arguments, None)
+    found = await diagnostics(FakePool({"a": {}})).observe(Observe("r", (request,), ("a",)), {"a": host("a")})
+    (one,) = found.evidence
+    assert one.unavailable is not None
+    assert one.unavailable.reason == "BadArgument"

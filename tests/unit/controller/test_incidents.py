@@ -1,0 +1,221 @@
+"""The loop around the core: what is carried out in which order, and what is forgotten when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from firstresponder.api.approvalrequest import ApprovalRequest
+from firstresponder.api.incident import Incident, IncidentStatus, Phase
+from firstresponder.api.ledger import LedgerAnswer, LedgerState
+from firstresponder.controller import incidents
+from firstresponder.controller.effects import ClusterEffects, HostEffects
+from firstresponder.controller.gather import Facts, Gatherer
+from firstresponder.controller.incidents import IncidentReconciler
+from firstresponder.controller.keys import Key
+from firstresponder.incident.plan import (
+    AskLedger,
+    CheckGate,
+    Consume,
+    Effect,
+    Event,
+    Observe,
+    Pin,
+    Plan,
+    Seal,
+    SendOrder,
+)
+from firstresponder.incident.snapshot import Gate, Observation, Sample, Snapshot
+from firstresponder.kube.errors import Conflict, Forbidden
+
+NOW = datetime(2026, 3, 14, 3, 7, tzinfo=UTC)
+KEY = Key("Incident", "shop", "high-cpu-1")
+REQUEST = cast(ApprovalRequest, None)  # only handed through here
+
+
+def incident(**metadata: Any) -> Incident:
+    return Incident.model_validate(
+        {
+            "metadata": {"name": "high-cpu-1", "namespace": "shop", "uid": "u-1", "resourceVersion": "7", **metadata},
+            "spec": {"type": "HighCPU", "service": "api-gateway"},
+        }
+    )
+
+
+@dataclass
+class World:
+    """Everything around the core, written down: what was gathered with which facts, and what was done."""
+
+    plans: list[Plan]
+    incident: Incident = field(default_factory=incident)
+    log: list[str] = field(default_factory=list)
+    facts: list[Facts] = field(default_factory=list)
+    samples: list[tuple[Sample, ...]] = field(default_factory=list)
+    conflicts: set[str] = field(default_factory=set)
+    events_forbidden: bool = False
+    gone: bool = False
+
+    async def gather(self, key: Key, facts: Facts, samples: tuple[Sample, ...]) -> Snapshot | None:
+        assert key == KEY
+        self.facts.append(facts)
+        self.samples.append(samples)
+        return None if self.gone else Snapshot(incident=self.incident, operator="operator")
+
+    def plan(self, snapshot: Snapshot, now: datetime) -> Plan:
+        assert (snapshot.incident, now) == (self.incident, NOW)
+        self.log.append("decide")
+        return self.plans.pop(0) if len(self.plans) > 1 else self.plans[0]
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        answers: dict[str, Any] = {
+            "write_status": None,
+            "record": None,
+            "pin": None,
+            "create_request": None,
+            "consume": None,
+            "close_request": None,
+            "check_gate": Gate(safe=True),
+            "observe": Observation(NOW, ()),
+            "ask_ledger": LedgerAnswer(LedgerState.ABSENT),
+            "send_order": LedgerAnswer(LedgerState.ABSENT, refused="busy"),
+            "seal": LedgerAnswer(LedgerState.SEALED),
+        }
+
+        async def done(*_: Any) -> Any:
+            self.log.append(name)
+            if name in self.conflicts:
+                self.conflicts.remove(name)
+                raise Conflict(409, "Conflict", "somebody moved")
+            if name == "record" and self.events_forbidden:
+                raise Forbidden(403, "Forbidden", "no Events here")
+            return answers[name]
+
+        if name not in answers:
+            raise AttributeError(name)
+        return done
+
+
+@pytest.fixture
+def drive(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    async def drive(world: World, times: int = 1) -> timedelta | None:
+        monkeypatch.setattr(incidents, "reconcile", world.plan)
+        reconciler = IncidentReconciler(
+            cast(Gatherer, world), cast(ClusterEffects, world), cast(HostEffects, world), lambda: NOW
+        )
+        result = None
+        for _ in range(times):
+            result = await reconciler.reconcile(KEY)
+        return result
+
+    return drive
+
+
+TRIAGING = IncidentStatus(phase=Phase.TRIAGING)
+
+
+async def test_the_status_is_saved_before_its_event_is_told_and_before_the_effect(drive: Callable[..., Any]) -> None:
+    plan = Plan(status=TRIAGING, events=(Event("Triaging", "begins"),), effect=CheckGate())
+    world = World([plan, Plan()])
+    await drive(world)
+    assert world.log == ["decide", "write_status", "record", "check_gate", "decide"]
+
+
+async def test_a_status_that_is_there_already_is_not_written_again(drive: Callable[..., Any]) -> None:
+    world = World([Plan(status=IncidentStatus())])
+    await drive(world)
+    assert world.log == ["decide"]
+
+
+async def test_a_conflict_on_the_status_drops_the_events_and_the_effect_and_reads_anew(
+    drive: Callable[..., Any],
+) -> None:
+    plan = Plan(status=TRIAGING, events=(Event("Triaging", "begins"),), effect=CheckGate())
+    world = World([plan, Plan()], conflicts={"write_status"})
+    await drive(world)
+    assert world.log == ["decide", "write_status", "decide"]
+
+
+async def test_a_conflict_on_an_effect_forgets_all_that_was_learnt_before(drive: Callable[..., Any]) -> None:
+    world = World([Plan(effect=CheckGate()), Plan(effect=Consume(REQUEST, ("a",))), Plan()], conflicts={"consume"})
+    await drive(world)
+    assert [each.gate is not None for each in world.facts] == [False, True, False]
+
+
+async def test_facts_are_dropped_after_a_status_write(drive: Callable[..., Any]) -> None:
+    world = World([Plan(effect=CheckGate()), Plan(status=TRIAGING, again=True), Plan()])
+    await drive(world)
+    assert world.facts == [Facts(), Facts(gate=Gate(safe=True)), Facts()]
+
+
+@pytest.mark.parametrize(
+    ("effect", "brought"),
+    [
+        (Pin("Runbook", "r-1"), Facts(pinned="r-1")),
+        (CheckGate(), Facts(gate=Gate(safe=True))),
+        (Observe("r", (), ()), Facts(observation=Observation(NOW, ()))),
+        (AskLedger("h", "a"), Facts(ledger=LedgerAnswer(LedgerState.ABSENT))),
+        (
+            SendOrder("h", "order", 1.0),
+            Facts(ledger=LedgerAnswer(LedgerState.ABSENT, refused="busy"), refusal="busy"),
+        ),
+        (Seal("h", "a"), Facts(ledger=LedgerAnswer(LedgerState.SEALED), sealing=True)),
+    ],
+)
+async def test_what_an_effect_brings_back_is_known_at_the_next_pass(
+    drive: Callable[..., Any], effect: Effect, brought: Facts
+) -> None:
+    world = World([Plan(effect=effect), Plan()])
+    await drive(world)
+    assert world.facts == [Facts(), brought]
+
+
+async def test_samples_are_remembered_until_the_incident_is_gone(drive: Callable[..., Any]) -> None:
+    sample = Sample(NOW, {"cpu": True}, {})
+    world = World([Plan(samples=(sample,), requeue_after=timedelta(seconds=2))])
+    await drive(world, times=2)
+    assert world.samples == [(), (sample,)]
+
+
+async def test_the_plan_says_when_to_look_again(drive: Callable[..., Any]) -> None:
+    assert await drive(World([Plan(requeue_after=timedelta(seconds=9))])) == timedelta(seconds=9)
+    assert await drive(World([Plan()])) is None
+
+
+async def test_an_event_that_is_refused_does_not_stop_the_incident(drive: Callable[..., Any]) -> None:
+    plan = Plan(status=TRIAGING, events=(Event("Triaging", "begins"),), effect=CheckGate())
+    world = World([plan, Plan()], events_forbidden=True)
+    await drive(world)
+    assert world.log[-2:] == ["check_gate", "decide"]
+
+
+async def test_plans_that_turn_in_circles_pause(drive: Callable[..., Any]) -> None:
+    world = World([Plan(effect=CheckGate())])
+    assert await drive(world) == timedelta(seconds=2)
+    assert world.log.count("decide") == 24
+
+
+async def test_an_incident_that_is_gone_asks_for_nothing(drive: Callable[..., Any]) -> None:
+    world = World([Plan(effect=CheckGate())], gone=True)
+    assert await drive(world) is None
+    assert world.log == []
+
+
+async def test_an_incident_that_is_being_deleted_begins_nothing(drive: Callable[..., Any]) -> None:
+    world = World([Plan(effect=CheckGate())], incident=incident(deletionTimestamp="2026-03-14T03:00:00Z"))
+    assert await drive(world) is None
+    assert world.log == []
+
+
+async def test_a_started_action_is_followed_to_its_end_even_when_its_incident_is_being_deleted(
+    drive: Callable[..., Any],
+) -> None:
+    acting = incident(deletionTimestamp="2026-03-14T03:00:00Z").model_copy(
+        update={"status": IncidentStatus(phase=Phase.ACTING)}
+    )
+    world = World([Plan(effect=AskLedger("h", "a")), Plan()], incident=acting)
+    await drive(world)
+    assert world.log == ["decide", "ask_ledger", "decide"]

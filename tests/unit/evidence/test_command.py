@@ -1,0 +1,69 @@
+"""A program of the policy: what it printed, whole and unaltered, or nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from firstresponder.api.command import CommandOutput
+from firstresponder.evidence.catalogue import PROBES
+from firstresponder.evidence.probe import Reason, Unobserved
+from tests.unit.evidence.asking import argv, printed, seen, unseen
+
+UPTIME: dict[str, Any] = {"argv": ["uptime"]}
+
+
+def test_text_is_what_was_printed() -> None:
+    text = " 10:00:00 up 3 days,  1 user,  load average: 0.00, 0.01, 0.05\n"
+    assert seen("command", printed(text), **UPTIME) == {"text": text.removesuffix("\n")}
+    assert seen("command", printed("a\n\n b\n"), **UPTIME)["text"] == "a\n\n b"
+
+
+def test_lines_are_what_was_printed_line_by_line() -> None:
+    assert seen("command", printed("a\n\n b\n"), **UPTIME, output="lines") == {"lines": ["a", "", " b"]}
+
+
+def test_json_comes_without_what_could_be_a_secret() -> None:
+    output = printed('[{"unit": "x.service", "token": "abc", "mtu": 1500}]')
+    assert seen("command", output, **UPTIME, output="json") == {"json": [{"unit": "x.service", "mtu": 1500}]}
+
+
+@pytest.mark.parametrize(("output", "value"), [("text", ""), ("lines", [])])
+def test_a_program_that_ended_well_and_had_nothing_to_say_observed_that(output: str, value: Any) -> None:
+    assert seen("command", printed(""), **UPTIME, output=output) == {output: value}
+
+
+def test_a_program_that_only_complained_observed_nothing() -> None:
+    for output in ("text", "lines", "json"):
+        unseen("command", printed("", "x: Permission denied\n"), Reason.NO_PERMISSION, **UPTIME, output=output)
+    unseen("command", printed("half", "x: no\n", 1), Reason.FAILED, **UPTIME)
+
+
+@pytest.mark.parametrize("text", ["", "null", "{", "10:00 up 3 days", "[" * 5000, '["alice@example.com"]'])
+def test_what_is_not_json_or_may_not_be_kept_is_not_read_as_json(text: str) -> None:
+    unseen("command", printed(text), Reason.UNPARSEABLE, **UPTIME, output="json")
+
+
+@pytest.mark.parametrize("text", ["run --password hunter2\n", "by alice@example.com\n", "TOKEN=abc\n"])
+@pytest.mark.parametrize("output", ["text", "lines"])
+def test_text_with_what_could_be_a_secret_is_withheld_whole(text: str, output: str) -> None:
+    unseen("command", printed(f"fine\n{text}"), Reason.WITHHELD, **UPTIME, output=output)
+
+
+@pytest.mark.parametrize("text", ["\x1b[2J\n", "a\0b\n", "\u202e\n"])
+def test_control_characters_are_not_evidence(text: str) -> None:
+    unseen("command", printed(text), Reason.UNPARSEABLE, **UPTIME)
+
+
+def test_an_output_that_would_be_cut_is_not_kept() -> None:
+    assert PROBES["command"].max_output == 16 * 1024
+    unseen("command", CommandOutput(b"x" * 20_000, b"", None, truncated=True), Reason.TRUNCATED, **UPTIME)
+
+
+def test_only_what_the_policy_knows_is_sent_to_a_host() -> None:
+    assert argv("command", argv=["free", "-b"]) == ("free", "-b")
+    for refused in (["rm", "-rf", "/"], ["sh", "-c", "id"], ["systemctl", "restart", "x.service"]):
+        with pytest.raises(Unobserved, match=r"argv\[[0-9]\]: ") as unobserved:
+            argv("command", argv=refused)
+        assert unobserved.value.reason is Reason.BAD_ARGUMENT

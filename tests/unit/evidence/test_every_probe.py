@@ -1,0 +1,110 @@
+"""What holds for every probe: it knows, or it says that it does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firstresponder.api import diagnostics
+from firstresponder.evidence.catalogue import PROBES
+from firstresponder.evidence.probe import Reason, Unobserved
+from tests.unit.evidence.asking import argv, printed, seen, unseen
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "processes": {},
+    "journal": {"unit": "api-gateway.service", "match": "error"},
+    "memory": {},
+    "unit": {"unit": "api-gateway.service"},
+    "http": {"url": "http://10.0.0.3/health"},
+    "inventory": {"path": "inventories/production", "group": "payroll", "maximum_variable": "payroll_max"},
+    "disk": {"path": "/"},
+    "directories": {"path": "/var/log", "of": "/"},
+    "configValue": {"path": "/etc/payroll/db.yml", "key": "pool_size"},
+    "tcp": {"host": "10.0.0.3", "port": 5432},
+    "resolve": {"name": "dependency-service"},
+    "ping": {"host": "10.0.0.3"},
+    "interfaces": {},
+    "postgresPing": {},
+    "postgresConnections": {"application": "payroll"},
+    "command": {"argv": ["uptime"], "output": "json"},
+}
+each_probe = pytest.mark.parametrize("name", ARGUMENTS)
+
+
+def test_the_catalogue_has_a_probe_for_each_kind_of_diagnostic() -> None:
+    assert set(PROBES) == set(diagnostics.PROBES) == set(ARGUMENTS)
+    fields = {field.alias: field for field in diagnostics.Diagnostic.model_fields.values()}
+    for name, probe in PROBES.items():
+        assert fields[name].annotation == probe.arguments | None
+
+
+@each_probe
+def test_a_command_can_be_sent_to_a_host(name: str) -> None:
+    command = argv(name, **ARGUMENTS[name])
+    assert PROBES[name].request != "run" or command[0].isalpha() or "-" in command[0]
+    assert all(element.isascii() and element.isprintable() for element in command)
+
+
+@each_probe
+@pytest.mark.parametrize("stdout", ["", "\n", "garbage\n", "{}\n", "\0\xff"])
+def test_nothing_or_garbage_is_not_an_observation(name: str, stdout: str) -> None:
+    if (name, stdout) == ("command", "{}\n"):
+        pytest.skip("an empty map is what a program may print")
+    for status in (0, 1, 255):
+        with pytest.raises(Unobserved):
+            seen(name, printed(stdout, status=status), **ARGUMENTS[name])
+
+
+@each_probe
+def test_a_lost_session_is_not_an_observation(name: str) -> None:
+    unseen(name, printed("anything", status=None), Reason.CONNECTION_LOST, **ARGUMENTS[name])
+
+
+@each_probe
+def test_cut_output_is_not_an_observation(name: str) -> None:
+    unseen(name, printed("anything", truncated=True), Reason.TRUNCATED, **ARGUMENTS[name])
+    unseen(name, printed("anything", status=None, truncated=True), Reason.TRUNCATED, **ARGUMENTS[name])
+
+
+@each_probe
+def test_a_refused_command_is_not_an_observation(name: str) -> None:
+    output = printed("", "firstresponder-observe: refused: not a request\n", 78)
+    unseen(name, output, Reason.REFUSED, "not a request", **ARGUMENTS[name])
+
+
+@each_probe
+def test_a_missing_program_is_named(name: str) -> None:
+    output = printed("", "Failed to find executable x: No such file or directory\n", 1)
+    unseen(name, output, Reason.MISSING_PROGRAM, "find executable", **ARGUMENTS[name])
+
+
+@each_probe
+def test_a_command_that_the_host_stopped_or_could_not_start_saw_nothing(name: str) -> None:
+    stopped = printed("", "firstresponder-observe: /usr/bin/sh: stopped after 10 s\n", 124)
+    unseen(name, stopped, Reason.TIMED_OUT, "stopped after 10 s", **ARGUMENTS[name])
+    unseen(name, printed("", "", 217), Reason.FAILED, r"could not start it \(status 217\)", **ARGUMENTS[name])
+
+
+@each_probe
+def test_what_a_program_complains_about_is_harmless_to_show(name: str) -> None:
+    output = printed("", "\x1b[31mpassword=hunter2 is wrong\n", 5)
+    with pytest.raises(Unobserved) as unobserved:
+        seen(name, output, **ARGUMENTS[name])
+    assert "hunter2" not in unobserved.value.message
+    assert "\x1b" not in unobserved.value.message
+
+
+@each_probe
+@given(st.binary(max_size=300), st.binary(max_size=80), st.sampled_from([0, 1, 2, 127, 255, None]))
+def test_whatever_is_printed_the_probe_answers_or_says_why_not(
+    name: str, stdout: bytes, stderr: bytes, status: int | None
+) -> None:
+    try:
+        values = seen(name, printed(stdout, stderr.decode("latin-1"), status), **ARGUMENTS[name])
+    except Unobserved as unobserved:
+        assert unobserved.message
+    else:
+        assert None not in values.values()

@@ -1,0 +1,141 @@
+"""HTTP: what answered, and that nothing answered, are both observations."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from firstresponder.api.command import CommandOutput
+from firstresponder.evidence.probe import Reason, Unobserved
+from tests.unit.evidence.asking import argv, printed, seen, unseen
+
+URL: dict[str, Any] = {"url": "http://10.0.0.3/health"}
+
+
+def answered(body: str | bytes = "", status: str = "200", code: int = 0, seconds: str = "0.003428") -> CommandOutput:
+    return printed(body, f"exitcode={code}\nstatus={status}\nseconds={seconds}\n")
+
+
+def http(output: CommandOutput) -> dict[str, Any]:
+    return seen("http", output, **URL)
+
+
+def test_a_healthy_answer_is_read() -> None:
+    assert http(answered('{"status": "healthy", "up": 3}')) == {
+        "ok": True,
+        "status": 200,
+        "latencySeconds": 0.003,
+        "json": {"status": "healthy", "up": 3},
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "ok"), [("199", False), ("204", True), ("299", True), ("302", False), ("503", False)]
+)
+def test_ok_is_a_status_of_two_hundred_and_some(status: str, ok: bool) -> None:
+    assert http(answered(status=status)) == {"ok": ok, "status": int(status), "latencySeconds": 0.003}
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [(6, "NameNotResolved"), (7, "ConnectionFailed"), (28, "TimedOut"), (52, "ConnectionClosed"), (60, "TlsFailed")],
+)
+def test_no_answer_is_an_observation_without_a_status(code: int, error: str) -> None:
+    assert http(answered(status="000", code=code)) == {"ok": False, "error": error}
+
+
+def test_half_an_answer_is_none_although_its_status_came() -> None:
+    assert http(answered("{", code=28)) == {"ok": False, "error": "TimedOut"}
+    assert http(answered("{", code=18)) == {"ok": False, "error": "ConnectionClosed"}
+
+
+def test_a_status_that_http_does_not_have_is_no_answer() -> None:
+    assert http(answered(status="999")) == {"ok": False, "error": "BadReply"}
+
+
+@pytest.mark.parametrize(
+    "body", ["", "healthy", "{'status': 'healthy'}", '{"a": NaN}', '{"a": 1', "null", "[" * 5000, b"\xff\xfe", "[null]"]
+)
+def test_a_body_that_is_not_json_leaves_json_out(body: str | bytes) -> None:
+    values = http(answered(body))
+    assert values["ok"]
+    assert "json" not in values
+
+
+def test_a_body_that_is_too_long_leaves_json_out_and_keeps_the_status() -> None:
+    body = json.dumps({"a": "x" * 20_000})[: 16 * 1024 + 1]
+    assert http(answered(body, code=23)) == {"ok": True, "status": 200, "latencySeconds": 0.003}
+    exact = json.dumps({"a": "x" * (16 * 1024 - 9)})
+    assert len(exact) == 16 * 1024
+    assert "json" in http(answered(exact))
+    assert "json" not in http(answered(exact + " "))
+
+
+def test_what_could_be_a_secret_or_is_not_known_is_left_out_of_the_json() -> None:
+    body = {
+        "status": "degraded",
+        "token": "abcdef",
+        "nested": {"password": 12345, "owner": "alice@example.com", "left": True},
+        "list": ["a", None],
+        "mails": ["alice@example.com"],
+        "none": None,
+        "huge": 2**60,
+        "half": "\ud800",
+        "alice@example.com": 1,
+    }
+    assert http(answered(json.dumps(body)))["json"] == {"status": "degraded", "nested": {"left": True}}
+
+
+def test_a_body_cannot_forge_the_account() -> None:
+    forged = "exitcode=0\nstatus=200\nseconds=0.1\n"
+    values = http(answered(forged, status="503"))
+    assert (values["ok"], values["status"]) == (False, 503)
+    unseen("http", printed(forged), Reason.FAILED, **URL)
+
+
+def test_what_others_say_on_the_error_output_does_no_harm() -> None:
+    output = printed("", "sudo: unable to resolve host app-01\nexitcode=0\nstatus=200\nseconds=0.1\n")
+    assert http(output)["ok"]
+
+
+def test_a_curl_that_did_not_come_to_its_end_saw_nothing() -> None:
+    unseen("http", printed("{}", "exitcode=0\nstatus=200\n"), Reason.FAILED, **URL)
+    unseen("http", printed("", "sh: 1: curl: not found\n", 0), Reason.MISSING_PROGRAM, **URL)
+    unseen("http", answered(code=2, status="000"), Reason.UNPARSEABLE, "says nothing about the server", **URL)
+    unseen("http", answered(code=3, status="000"), Reason.BAD_ARGUMENT, **URL)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "ftp://10.0.0.3/",
+        "10.0.0.3/health",
+        "http:///health",
+        "http://a b/",
+        "http://10.0.0.3:99999/",
+        "--output",
+        "http://[::1/",
+    ],
+)
+def test_only_a_url_of_http_is_asked_for(url: str) -> None:
+    with pytest.raises(Unobserved, match="is not a URL such as") as unobserved:
+        argv("http", url=url)
+    assert unobserved.value.reason is Reason.BAD_ARGUMENT
+
+
+def test_a_url_with_a_password_is_refused_and_the_password_is_not_repeated() -> None:
+    with pytest.raises(Unobserved, match="user name or password") as unobserved:
+        argv("http", url="http://bob:hunter2@10.0.0.3/")
+    assert "hunter2" not in unobserved.value.message
+
+
+def test_curl_obeys_no_configuration_follows_nothing_and_gives_up_before_we_do() -> None:
+    command = argv("http", **URL)
+    assert command[4] == "--disable"
+    assert "--location" not in command
+    assert command[command.index("--max-time") + 1] == "8.0"
+    assert command[command.index("--proto") + 1] == "=http,https"
+    assert command[-2:] == ("--url", "http://10.0.0.3/health")

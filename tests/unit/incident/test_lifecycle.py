@@ -1,0 +1,562 @@
+"""Whole incidents through the pure core, in a world in memory."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from firstresponder.api.base import condition, is_true
+from firstresponder.api.incident import IncidentStatus, Phase
+from firstresponder.api.ledger import LedgerAnswer, LedgerState, attempt_id
+from firstresponder.incident.plan import CloseRequest, Consume, Seal, SendOrder
+from firstresponder.incident.snapshot import Gate
+from tests.unit.incident.world import (
+    OPERATOR,
+    OTHER_BOOT,
+    START,
+    World,
+    awaiting_approval,
+    high_cpu,
+    host,
+    incident,
+    leak,
+    recovered,
+)
+
+
+def approved() -> World:
+    world = awaiting_approval()
+    world.review("alice@example.com", comment="go")
+    return world
+
+
+def test_a_leak_is_restarted_once_after_approval_and_resolved_after_a_sustained_window() -> None:
+    world = approved()
+    while world.phase() == Phase.AWAITING_APPROVAL:
+        world.step()
+    world.settle()
+    assert world.phase() == Phase.VERIFYING
+    world.values = recovered()
+    world.pass_time(minutes=6)
+    assert world.phase() == Phase.RESOLVED
+    assert len(world.runs) == 1
+    status = world.incident.status
+    assert [entry.event for entry in status.timeline] == [
+        "Detected",
+        "TriageStarted",
+        "TriageCompleted",
+        "ApprovalRequested",
+        "ApprovalGranted",
+        "ActionStarted",
+        "ActionCompleted",
+        "VerificationPassed",
+        "Resolved",
+    ]
+    assert status.sli is not None
+    assert status.sli.mttd_seconds == 48
+    assert status.sli.fix_correct is True
+    for kind in ("Triaged", "Approved", "Acted", "Verified", "Resolved", "Closed"):
+        assert is_true(status.conditions, kind), kind
+
+
+def test_the_words_of_an_alert_come_into_the_timeline_without_secrets_and_control_characters() -> None:
+    world = World(incident=incident(summary="CPU high \x1b[2J, login with password=hunter2"))
+    world.settle()
+    detected = world.incident.status.timeline[0]
+    assert detected.details == "CPU high \\x1b[2J, login with password=[redacted]"
+
+
+def test_the_packet_says_what_where_and_why() -> None:
+    packet = awaiting_approval().incident.status.decision_packet
+    assert packet is not None
+    action = packet.bound.proposed_action
+    assert (action.name, action.type, action.target, action.host) == (
+        "restart",
+        "restartUnit",
+        "api-gateway.service",
+        "api-gateway-03",
+    )
+    signals = [each.signal for each in packet.shown.evidence]
+    assert "host CPU 97.5 % > 80 %" in signals
+    assert "OutOfMemoryError × 9 in the journal" in signals
+    assert packet.bound.orders[0].timeout_seconds == 275
+    assert packet.bound.expiration_time == START + timedelta(minutes=30)
+
+
+def test_a_waiting_incident_writes_nothing() -> None:
+    world = awaiting_approval()
+    before = (world.status_writes, len(world.effects))
+    for _ in range(5):
+        world.settle()
+    assert (world.status_writes, len(world.effects)) == before
+
+
+def test_an_unexpected_process_goes_to_security_and_nothing_is_proposed() -> None:
+    values = leak()
+    values["processes"]["list"].append({"cpuPercent": 150.0, "unit": "session-3.scope", "kernelThread": False})
+    world = World(values=values)
+    world.settle()
+    assert (world.phase(), world.reason) == (Phase.ESCALATED, "SecurityIncident")
+    assert world.incident.status.escalation is not None
+    assert world.incident.status.escalation.to == ["security"]
+    assert world.request is None
+    assert not world.performed(SendOrder)
+
+
+def test_a_denial_ends_with_a_human_and_closes_the_request() -> None:
+    world = awaiting_approval()
+    world.review("alice@example.com", "Denied", "not during the sale")
+    world.settle()
+    assert world.reason == "ApprovalDenied"
+    assert world.incident.status.escalation is not None
+    assert "not during the sale" in world.incident.status.escalation.message
+    assert [e.reason for e in world.performed(CloseRequest) if isinstance(e, CloseRequest)] == ["Denied"]
+    assert world.runs == []
+
+
+def test_an_escalation_whose_event_was_lost_in_a_crash_is_told_at_the_next_look() -> None:
+    world = awaiting_approval()
+    world.review("alice@example.com", "Denied")
+    while world.phase() != Phase.ESCALATED:
+        world.step()
+    world.events.clear()  # the operator was killed after the status was saved
+    world.restart_operator()
+    world.settle()
+    assert "ApprovalDenied" in [event.reason for event in world.events]
+    world.events.clear()
+    world.now += timedelta(hours=2)
+    world.settle()
+    assert world.events == []
+
+
+def test_a_denial_beats_an_approval() -> None:
+    world = awaiting_approval()
+    world.review("alice@example.com")
+    world.review("dana@example.com", "Denied")
+    world.settle()
+    assert (world.reason, world.runs) == ("ApprovalDenied", [])
+
+
+def test_an_approval_that_comes_too_late_is_expired() -> None:
+    world = awaiting_approval()
+    world.now += timedelta(minutes=30)
+    world.review("alice@example.com")
+    world.settle()
+    assert (world.reason, world.runs) == ("ApprovalExpired", [])
+
+
+def test_two_required_approvals_need_two_people() -> None:
+    world = World()
+    spec = world.classes["restart-unit"].spec.model_copy(update={"required_approvals": 2})
+    world.classes["restart-unit"] = world.classes["restart-unit"].model_copy(update={"spec": spec})
+    world.settle()
+    world.review("alice@example.com")
+    world.settle()
+    assert world.runs == []
+    world.review("dana@example.com")
+    world.settle()
+    assert len(world.runs) == 1
+
+
+def test_a_parameter_patch_supersedes_the_packet_and_makes_one_new_one() -> None:
+    world = awaiting_approval()
+    first = world.incident.status.decision_packet
+    world.patch(parameters={"cpuThreshold": 85})
+    world.settle()
+    second = world.incident.status.decision_packet
+    assert world.phase() == Phase.AWAITING_APPROVAL
+    assert first is not None
+    assert second is not None
+    assert first.digest != second.digest
+    assert second.bound.parameters["cpuThreshold"] == "85"
+    assert second.bound.orders[0].attempt == 2
+    assert world.request is not None
+    assert world.request.name.endswith("-2")
+
+
+def test_every_packet_asks_for_its_approval_in_an_event_of_its_own() -> None:
+    world = awaiting_approval()
+    for threshold in (81, 82):
+        world.patch(parameters={"cpuThreshold": threshold})
+        world.settle()
+    for reason, times in (("ApprovalRequested", 3), ("PacketSuperseded", 2)):
+        occasions = [event.occasion for event in world.events if event.reason == reason]
+        assert len(set(occasions)) == len(occasions) == times
+
+
+def test_a_parameter_patched_after_approval_runs_nothing_of_the_old_packet() -> None:
+    world = approved()
+    world.patch(parameters={"cpuThreshold": 85})
+    world.settle()
+    assert world.runs == []
+    assert world.phase() == Phase.AWAITING_APPROVAL
+
+
+@pytest.mark.parametrize(
+    ("parameters", "word"),
+    [({"nope": 1}, "nope"), ({"cpuThreshold": 101}, "maximum"), ({"window": "soon"}, "duration")],
+)
+def test_a_bad_parameter_is_refused_by_name_and_never_clamped(parameters: dict[str, object], word: str) -> None:
+    world = World(incident=incident(parameters=parameters))
+    world.settle()
+    assert world.reason == "PreconditionFailed"
+    assert world.incident.status.escalation is not None
+    assert word in world.incident.status.escalation.message
+    assert "spec.parameters." in world.incident.status.escalation.message
+
+
+def test_an_abort_before_the_start_ends_without_a_run() -> None:
+    world = approved()
+    world.patch(abort=True)
+    world.settle()
+    assert (world.reason, world.runs) == ("Aborted", [])
+    closed = condition(world.incident.status.conditions, "Closed")
+    assert closed is not None
+    assert closed.reason == "Aborted"
+
+
+def test_an_abort_between_consumed_and_started_ends_without_a_run() -> None:
+    world = approved()
+    while not world.performed(Consume):
+        world.step()
+    world.patch(abort=True)
+    world.settle()
+    assert (world.reason, world.runs) == ("Aborted", [])
+
+
+def test_an_abort_after_started_seals_an_order_that_never_arrived() -> None:
+    world = approved()
+    while world.phase() == Phase.AWAITING_APPROVAL:
+        world.step()
+    world.patch(abort=True)
+    world.settle()
+    assert world.performed(Seal)
+    assert (world.reason, world.runs) == ("Aborted", [])
+    assert world.incident.status.attempts[0].reason == "NeverRan"
+
+
+def test_an_open_approval_gate_stops_gated_work_and_says_so_once() -> None:
+    world = approved()
+    world.gate = Gate(safe=False, message="the policy binding is gone")
+    world.settle()
+    world.settle()
+    assert world.runs == []
+    found = condition(world.incident.status.conditions, "Approved")
+    assert found is not None
+    assert (found.reason, found.message) == ("ApprovalGateUnsafe", "the policy binding is gone")
+    assert [event.reason for event in world.events].count("ApprovalGateUnsafe") == 1
+    world.gate = Gate(safe=True)
+    world.settle()
+    assert len(world.runs) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda w: setattr(w, "boot", OTHER_BOOT),
+        lambda w: w.values["processes"].update(hostCpuPercent=10.0),
+        lambda w: w.values.pop("processes"),
+        lambda w: w.values["restart/unit"].update(invocationID="d" * 32),
+        lambda w: w.unreachable.update({"api-gateway-03": "connection timed out"}),
+        lambda w: setattr(w, "clock_offset", 61.0),
+    ],
+    ids=["rebooted", "symptom gone", "evidence gone", "unit restarted by somebody", "host silent", "clock off"],
+)
+def test_what_no_longer_fits_just_before_acting_is_superseded(change: object) -> None:
+    world = approved()
+    change(world)  # type: ignore[operator]
+    world.settle()
+    assert (world.reason, world.runs) == ("PacketSuperseded", [])
+    assert world.request is not None
+    closed = condition(world.request.status.conditions, "Closed")
+    assert closed is not None
+    assert closed.reason == "Superseded"
+
+
+def test_a_revision_that_fails_its_digest_runs_nothing() -> None:
+    world = approved()
+    world.revision_problem = "ControllerRevision high-cpu-1: its data does not match its digest"
+    world.settle()
+    assert (world.reason, world.runs) == ("InvalidRunbook", [])
+
+
+def test_a_runbook_edited_after_triage_does_not_change_what_is_approved() -> None:
+    """The snapshot's revision is the pinned one: editing the catalogue leaves the packet alone."""
+    world = awaiting_approval()
+    digest = world.incident.status.decision_packet.digest  # type: ignore[union-attr]
+    world.settle()
+    assert world.incident.status.decision_packet.digest == digest  # type: ignore[union-attr]
+
+
+def test_a_deleted_request_is_not_made_again() -> None:
+    world = awaiting_approval()
+    world.request = None
+    world.settle()
+    assert world.reason == "PacketSuperseded"
+    assert world.request is None
+
+
+def test_a_request_made_by_somebody_else_is_not_acted_on() -> None:
+    world = approved()
+    assert world.request is not None
+    spec = world.request.spec.model_copy(update={"requested_by": "mallory@example.com"})
+    world.request = world.request.model_copy(update={"spec": spec})
+    world.settle()
+    assert (world.reason, world.runs) == ("PacketSuperseded", [])
+
+
+def test_a_request_that_was_closed_as_consumed_without_an_approval_runs_nothing() -> None:
+    world = awaiting_approval()
+    packet = world.incident.status.decision_packet
+    assert packet is not None
+    ids = tuple(attempt_id(order.text(packet.digest)) for order in packet.bound.orders)
+    world._close("Consumed", "", ids)  # by somebody who may write the status of requests
+    world.settle()
+    assert (world.reason, world.runs) == ("PacketSuperseded", [])
+
+
+def test_a_review_by_a_service_account_is_no_approval_even_where_it_could_be_written() -> None:
+    world = awaiting_approval()
+    world.review(OPERATOR)
+    world.settle()
+    assert (world.phase(), world.runs) == (Phase.AWAITING_APPROVAL, [])
+
+
+def started_but_not_sent() -> World:
+    world = approved()
+    while world.phase() == Phase.AWAITING_APPROVAL:
+        world.step()
+    return world
+
+
+@pytest.mark.parametrize("how", ["request deleted", "not approved", "denied", "not consumed", "packet changed"])
+def test_a_started_attempt_without_its_approval_is_sealed_and_never_sent(how: str) -> None:
+    world = started_but_not_sent()
+    packet, request = world.incident.status.decision_packet, world.request
+    assert packet is not None
+    assert request is not None
+    if how == "request deleted":
+        world.request = None
+    elif how == "not approved":
+        world.request = request.model_copy(update={"spec": request.spec.model_copy(update={"reviews": {}})})
+    elif how == "denied":
+        world.review("dana@example.com", "Denied")
+    elif how == "not consumed":
+        world._close("Superseded", "")
+    else:
+        changed = packet.model_copy(update={"bound": packet.bound.model_copy(update={"rollback_plan": "none"})})
+        status = world.incident.status.model_copy(update={"decision_packet": changed})
+        world.incident = world.incident.model_copy(update={"status": status})
+    world.settle()
+    assert not world.performed(SendOrder)
+    assert (world.reason, world.runs) == ("ActionFailed", [])
+    assert world.incident.status.attempts[0].reason == "NeverRan"
+
+
+def test_a_packet_changed_in_status_is_not_acted_on() -> None:
+    world = approved()
+    packet = world.incident.status.decision_packet
+    assert packet is not None
+    bound = packet.bound.model_copy(update={"rollback_plan": "none"})
+    status = world.incident.status.model_copy(update={"decision_packet": packet.model_copy(update={"bound": bound})})
+    world.incident = world.incident.model_copy(update={"status": status})
+    world.settle()
+    assert (world.reason, world.runs) == ("PacketSuperseded", [])
+
+
+def test_a_symptom_gone_by_itself_is_verified_and_resolved_without_acting() -> None:
+    world = World(values=recovered())
+    world.settle()
+    assert world.phase() == Phase.VERIFYING
+    world.pass_time(minutes=6)
+    assert world.phase() == Phase.RESOLVED
+    assert world.request is None
+    assert world.incident.status.sli is not None
+    assert world.incident.status.sli.fix_correct is None
+
+
+def test_a_symptom_gone_without_health_is_not_recovered() -> None:
+    values = recovered()
+    values["health"] = {"ok": False, "error": "ConnectionRefused"}
+    world = World(values=values)
+    world.settle()
+    world.pass_time(minutes=16)
+    assert world.reason == "NotRecovered"
+
+
+def test_a_fix_that_does_not_help_is_escalated_with_the_unmet_criteria() -> None:
+    world = approved()
+    world.settle()
+    world.pass_time(minutes=16)
+    assert world.reason == "FixFailed"
+    escalation = world.incident.status.escalation
+    assert escalation is not None
+    assert "cpu" in (escalation.verification_result or "")
+    assert "restart on api-gateway-03: Succeeded" in (escalation.attempted_fix or "")
+    assert len(world.runs) == 1
+
+
+def test_an_operator_that_restarts_while_verifying_starts_the_window_anew() -> None:
+    world = approved()
+    world.settle()
+    world.values = recovered()
+    world.pass_time(minutes=4)
+    world.restart_operator()
+    world.pass_time(minutes=4)
+    assert world.phase() == Phase.VERIFYING
+    world.pass_time(minutes=2)
+    assert world.phase() == Phase.RESOLVED
+    assert len(world.runs) == 1
+
+
+def test_parameters_patched_after_acting_change_nothing_and_that_is_said() -> None:
+    world = approved()
+    world.settle()
+    world.values = recovered()
+    world.patch(parameters={"cpuThreshold": 5})
+    world.pass_time(minutes=6)
+    assert world.phase() == Phase.RESOLVED
+    assert "SpecChanged" in [entry.event for entry in world.incident.status.timeline]
+
+
+@pytest.mark.parametrize("years", [30, -30])
+def test_a_host_clock_that_jumped_does_not_move_the_verification(years: int) -> None:
+    world = started_but_not_sent()
+    clock = (world.now + timedelta(days=365 * years)).timestamp()
+    world.ledger = LedgerAnswer(
+        state=LedgerState.FINISHED,
+        boot=world.boot,
+        finished_at=f"{clock:.6f}",
+        result="success",
+        code="exited",
+        exit_status=0,
+    )
+    world.settle()
+    world.values = recovered()
+    world.pass_time(minutes=6)
+    assert world.phase() == Phase.RESOLVED
+
+
+def test_an_action_that_failed_is_not_verified() -> None:
+    world = approved()
+    world.answer_to_order = LedgerAnswer(
+        state=LedgerState.FINISHED,
+        boot=world.boot,
+        finished_at="1773457700.5",
+        result="exit-code",
+        code="exited",
+        exit_status=70,
+        output=("result=not restarted",),
+    )
+    world.settle()
+    assert world.reason == "ActionFailed"
+    assert world.incident.status.attempts[0].exit_code == 70
+
+
+def test_an_unreachable_target_escalates_at_once_with_what_was_tried() -> None:
+    world = World(unreachable={"api-gateway-03": "connection timed out after 10 s"})
+    world.settle()
+    assert world.reason == "HostUnreachable"
+    assert world.incident.status.escalation is not None
+    assert "timed out" in world.incident.status.escalation.message
+
+
+def test_a_scale_out_is_named_as_not_supported() -> None:
+    values = leak()
+    values["errors"] = {"count": 0, "mostRepeated": 0}
+    values["oom"] = {"count": 0, "extracted": {}}
+    world = World(values=values)
+    world.settle()
+    assert world.reason == "ActionNotSupported"
+
+
+def test_a_runbook_in_observe_mode_proposes_and_never_asks() -> None:
+    world = World()
+    world.runbook["spec"]["mode"] = "Observe"
+    world.settle()
+    assert world.reason == "ManualActionRequired"
+    assert world.request is None
+
+
+def test_a_missing_action_class_is_told_before_a_packet_exists() -> None:
+    world = World()
+    world.classes = {"other": world.classes["restart-unit"]}
+    world.settle()
+    assert world.reason == "ActionClassMissing"
+    assert world.incident.status.decision_packet is None
+
+
+def test_a_packet_that_cannot_be_made_is_told_and_not_tried_for_ever() -> None:
+    runbook = high_cpu()
+    guard = runbook["spec"]["guards"][0]
+    # Each is within its own limit, but with symptom and hypothesis they are more preconditions than a packet holds.
+    runbook["spec"]["guards"] = [guard | {"name": f"guard-{number}"} for number in range(16)]
+    world = World(runbook=runbook)
+    world.settle()
+    assert (world.phase(), world.reason) == (Phase.ESCALATED, "InvalidRunbook")
+    assert world.incident.status.escalation is not None
+    assert "preconditions" in world.incident.status.escalation.message
+
+
+def test_texts_that_grow_by_what_is_put_into_them_fit_where_they_are_kept() -> None:
+    runbook = high_cpu()
+    long = "$(service)" * 100
+    hypothesis, action = runbook["spec"]["hypotheses"][0], runbook["spec"]["actions"][0]
+    hypothesis["rootCause"]["summary"] = action["approval"]["prompt"] = long
+    hypothesis["followUps"] = [{"type": "Ticket", "title": "$(service)" * 25}]
+    hypothesis["then"]["recommendations"] = [{"to": ["on-call"], "text": long}]
+    world = World(runbook=runbook, incident=incident(service="a" * 128))
+    world.values["processes"]["top"]["unit"] = f"{'a' * 128}.service"
+    world.settle()
+    assert world.phase() == Phase.AWAITING_APPROVAL, world.incident.status.escalation
+    status = world.incident.status
+    assert IncidentStatus.model_validate(status.wire()) == status
+
+
+def test_a_human_can_mark_a_fix_as_wrong_afterwards() -> None:
+    world = approved()
+    world.settle()
+    world.values = recovered()
+    world.pass_time(minutes=6)
+    world.patch(fix_incorrect=True)
+    world.settle()
+    assert world.incident.status.sli is not None
+    assert world.incident.status.sli.fix_correct is False
+
+
+def test_from_apply_to_resolved_the_core_asks_for_at_most_nine_writes() -> None:
+    world = approved()
+    world.settle()
+    world.values = recovered()
+    world.pass_time(minutes=6)
+    assert world.phase() == Phase.RESOLVED
+    writes = world.status_writes + sum(type(e).__name__ in {"Pin", "CreateRequest", "Consume"} for e in world.effects)
+    assert writes <= 9
+
+
+def test_evidence_too_big_for_the_status_counts_as_not_observed() -> None:
+    values = leak()
+    values["errors"] = {"count": 1, "mostRepeated": 1}
+    values["oom"]["lines"] = ["x" * 1000] * 40
+    world = World(values=values)
+    world.settle()
+    assert world.reason == "EvidenceUnavailable"
+    (oom,) = [each for each in world.incident.status.evidence if each.name == "oom"]
+    assert oom.unavailable is not None
+    assert oom.unavailable.reason == "TooLarge"
+    assert oom.values == {}
+
+
+def test_a_host_whose_pinned_key_was_changed_after_the_start_is_not_believed() -> None:
+    world = approved()
+    while world.phase() == Phase.AWAITING_APPROVAL:
+        world.step()
+    other = host()
+    spec = other.spec.model_copy(update={"host_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5BBBBB"]})
+    world.hosts["api-gateway-03"] = other.model_copy(update={"spec": spec})
+    world.settle()
+    assert (world.phase(), world.runs) == (Phase.ACTING, [])
+    world.pass_time(hours=1)
+    assert world.reason == "Indeterminate"
+    assert world.runs == []

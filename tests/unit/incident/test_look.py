@@ -1,0 +1,37 @@
+"""What to look at: templates are filled in wherever an argument has them, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from firstresponder.api.runbook import RunbookSpec
+from firstresponder.expressions import TemplateError
+from firstresponder.incident import look
+from tests.unit.incident.world import high_cpu, host
+
+
+def looked(diagnostic: dict[str, Any]) -> dict[str, Any]:
+    written = {**high_cpu()["spec"], "diagnostics": [diagnostic, *high_cpu()["spec"]["diagnostics"]]}
+    spec = RunbookSpec.model_validate(written)
+    hosts = {"target": host()}
+    setting = look.setting_of("api-gateway", {each.name: each.default for each in spec.parameters}, hosts)
+    return look.observe("high-cpu", spec, setting, hosts).probes[0].arguments.wire()
+
+
+def test_each_element_of_a_list_is_filled_in() -> None:
+    command = {"argv": ["systemctl", "list-dependencies", "$(service).service"], "output": "lines"}
+    assert looked({"name": "more", "command": command}) == {
+        "argv": ["systemctl", "list-dependencies", "api-gateway.service"],
+        "output": "lines",
+    }
+
+
+def test_no_element_of_a_list_may_come_from_evidence() -> None:
+    with pytest.raises(TemplateError, match="no argument may use"):
+        looked({"name": "more", "command": {"argv": ["ls", "$(oom.extracted.request)"]}})
+
+
+def test_what_has_no_template_stays_as_it_is() -> None:
+    assert looked({"name": "more", "tcp": {"host": "$(service)", "port": 80}}) == {"host": "api-gateway", "port": "80"}

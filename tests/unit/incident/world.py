@@ -1,0 +1,352 @@
+"""A world in memory that carries out plans: one incident, one host, one request, a clock that stands still.
+
+It does what the controller does with the real parts, so the pure core can be led through a whole incident.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from firstresponder.api.actionclass import ActionClass
+from firstresponder.api.approvalrequest import ApprovalRequest
+from firstresponder.api.base import with_condition
+from firstresponder.api.escalationpolicy import EscalationPolicySpec
+from firstresponder.api.hosts import Host
+from firstresponder.api.incident import Evidence, Incident, Phase, RevisionReference, Unavailable
+from firstresponder.api.ledger import HostInfo, LedgerAnswer, LedgerState, attempt_id
+from firstresponder.api.runbook import Runbook, TriagePlaybook
+from firstresponder.incident.machine import reconcile
+from firstresponder.incident.plan import (
+    AskLedger,
+    CheckGate,
+    CloseRequest,
+    Consume,
+    CreateRequest,
+    Effect,
+    Event,
+    Observe,
+    Pin,
+    Plan,
+    Seal,
+    SendOrder,
+)
+from firstresponder.incident.snapshot import CatalogueEntry, Gate, Observation, Revision, Sample, Snapshot
+from firstresponder.runbooks.revision import revision_of
+
+OPERATOR = "system:serviceaccount:first-responder:operator"
+MACHINE, BOOT, OTHER_BOOT = "a" * 32, "1" * 8 + "-1111-1111-1111-" + "1" * 12, "2" * 8 + "-2222-2222-2222-" + "2" * 12
+INVOCATION = "c" * 32
+START = datetime(2026, 3, 14, 3, 8, 0, tzinfo=UTC)
+HIGH_CPU = Path(__file__).parents[3] / "runbooks" / "high-cpu.yaml"
+
+
+def high_cpu() -> dict[str, Any]:
+    """The shipped runbook, as a file has it."""
+    document: dict[str, Any] = yaml.safe_load(HIGH_CPU.read_text())
+    return document
+
+
+def leak() -> dict[str, dict[str, Any]]:
+    """What the diagnostics of high-cpu see when api-gateway leaks."""
+    return {
+        "processes": {
+            "hostCpuPercent": 97.5,
+            "top": {"unit": "api-gateway.service", "command": "java", "cpuPercent": 188.0},
+            "list": [{"unit": "api-gateway.service", "cpuPercent": 188.0, "kernelThread": False}],
+        },
+        "errors": {"count": 9, "mostRepeated": 9},
+        "oom": {"count": 9, "extracted": {"request": "/api/v1/reports"}},
+        "memory": {"availableBytes": 2147483648},
+        "health": {"ok": False, "status": 503, "json": {"status": "degraded"}},
+        "restart/unit": {
+            "loadState": "loaded",
+            "activeState": "active",
+            "invocationID": INVOCATION,
+            "timeoutStartSeconds": 90,
+            "timeoutStopSeconds": 90,
+        },
+    }
+
+
+def recovered() -> dict[str, dict[str, Any]]:
+    """The same after a restart that helped."""
+    values = leak()
+    values["processes"]["hostCpuPercent"] = 12.0
+    values["errors"] = {"count": 0, "mostRepeated": 0}
+    values["health"] = {"ok": True, "status": 200, "json": {"status": "healthy"}}
+    return values
+
+
+def host(name: str = "api-gateway-03", **labels: str) -> Host:
+    return Host.model_validate(
+        {
+            "metadata": {"name": name, "namespace": "prod", "labels": labels},
+            "spec": {
+                "address": "10.0.0.3",
+                "hostKeys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI"],
+                "accounts": {"observe": {"user": "fr-observe", "credentialsRef": {"name": "keys"}}},
+                "expectedUnits": ["api-gateway.service"],
+            },
+        }
+    )
+
+
+def incident(**spec: Any) -> Incident:
+    return Incident.model_validate(
+        {
+            "metadata": {
+                "name": "high-cpu-1",
+                "namespace": "prod",
+                "uid": "0e4c1f9e-0000-4000-8000-000000000001",
+                "generation": 1,
+                "creationTimestamp": "2026-03-14T03:07:30Z",
+            },
+            "spec": {
+                "type": "HighCPU",
+                "service": "api-gateway",
+                "hosts": [{"role": "target", "name": "api-gateway-03"}],
+                "detectionTime": "2026-03-14T03:07:12Z",
+                **spec,
+            },
+        }
+    )
+
+
+@dataclass
+class World:
+    """Everything around the core. Change its fields between steps to change the world."""
+
+    incident: Incident = field(default_factory=incident)
+    runbook: dict[str, Any] = field(default_factory=high_cpu)
+    values: dict[str, dict[str, Any]] = field(default_factory=leak)
+    hosts: dict[str, Host] = field(default_factory=lambda: {"api-gateway-03": host()})
+    classes: dict[str, ActionClass] = field(default_factory=dict)
+    now: datetime = START
+    boot: str = BOOT
+    clock_offset: float = 0.0
+    unreachable: dict[str, str] = field(default_factory=dict)
+    gate: Gate = field(default_factory=lambda: Gate(safe=True))
+    ledger: LedgerAnswer | None = None
+    """What the host answers about the attempt; None plays an honest host."""
+    answer_to_order: LedgerAnswer | None = None
+    revision_problem: str = ""
+    policy: EscalationPolicySpec | None = None
+    playbook: dict[str, Any] | None = None
+    """A TriagePlaybook beside the runbook, as a file has it."""
+
+    request: ApprovalRequest | None = None
+    effects: list[Effect] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    runs: list[str] = field(default_factory=list)
+    sealed: set[str] = field(default_factory=set)
+    status_writes: int = 0
+    _pinned: set[str] = field(default_factory=set)
+    _samples: tuple[Sample, ...] = ()
+    _facts: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.classes:
+            self.classes = {
+                "restart-unit": ActionClass.model_validate(
+                    {
+                        "metadata": {"name": "restart-unit"},
+                        "spec": {"description": "Restart", "risk": "Low", "actionTypes": ["restartUnit"]},
+                    }
+                )
+            }
+
+    # What the core sees
+
+    def snapshot(self) -> Snapshot:
+        runbook = Runbook.model_validate(self.runbook)
+        stored = revision_of("high-cpu", self.runbook["spec"])
+        ref = RevisionReference(runbook="high-cpu", name=stored.name, digest=stored.digest)
+        spec = None if self.revision_problem else runbook.spec
+        wanted = self.incident.status.approval_request_ref
+        request = self.request if self.request and wanted and wanted.name == self.request.name else None
+        return Snapshot(
+            incident=self.incident,
+            operator=OPERATOR,
+            catalogue=(CatalogueEntry("high-cpu", runbook.spec.match, ref),),
+            **self._playbook(),
+            revision=Revision(ref, spec, self.revision_problem, owned=ref.name in self._pinned),
+            hosts=self.hosts,
+            request=request,
+            action_classes=self.classes,
+            policy=self.policy,
+            samples=self._samples,
+            **self._facts,
+        )
+
+    def _playbook(self) -> dict[str, Any]:
+        if self.playbook is None:
+            return {}
+        playbook = TriagePlaybook.model_validate(self.playbook)
+        name = playbook.metadata.name
+        stored = revision_of(name, self.playbook["spec"])
+        ref = RevisionReference(runbook=name, name=stored.name, digest=stored.digest)
+        entry = CatalogueEntry(name, playbook.spec.match, ref)
+        owned = ref.name in self._pinned
+        return {"playbooks": (entry,), "playbook": Revision(ref, playbook.spec, owned=owned) if owned else None}
+
+    # What the controller does
+
+    def step(self) -> Plan:
+        """One look at the incident, carried out."""
+        plan = reconcile(self.snapshot(), self.now)
+        if plan.samples is not None:
+            self._samples = plan.samples
+        if plan.status is not None and plan.status != self.incident.status:
+            self.status_writes += 1
+            self._facts = {}
+            self.incident = self.incident.model_copy(update={"status": plan.status})
+        self.events += plan.events
+        if plan.effect is not None:
+            self.effects.append(plan.effect)
+            self._perform(plan.effect)
+        else:
+            self._facts = {}
+        return plan
+
+    def settle(self) -> Plan:
+        """Steps until the core waits for something."""
+        for _ in range(50):
+            plan = self.step()
+            if plan.effect is None and not plan.again:
+                return plan
+        raise AssertionError("the incident never comes to rest")
+
+    def pass_time(self, **span: float) -> None:
+        """Let time pass, looking whenever the core asked to."""
+        end = self.now + timedelta(**span)
+        while True:
+            plan = self.settle()
+            if plan.requeue_after is None or self.now + plan.requeue_after > end:
+                break
+            self.now += max(plan.requeue_after, timedelta(milliseconds=1))
+        self.now = end
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case Pin():
+                self._pinned.add(effect.revision)
+            case Observe():
+                self._facts["observation"] = self._observed(effect)
+            case CheckGate():
+                self._facts["gate"] = self.gate
+            case CreateRequest():
+                self.request = ApprovalRequest.model_validate(
+                    {"metadata": {"name": effect.name, "uid": f"uid-of-{effect.name}"}, "spec": effect.spec}
+                )
+            case Consume():
+                self._close("Consumed", "", effect.attempt_ids)
+            case CloseRequest():
+                self._close(effect.reason, effect.message)
+            case AskLedger():
+                self._facts["ledger"] = self.ledger or self._honest(effect.attempt_id)
+            case SendOrder():
+                self._send(effect)
+            case Seal():
+                self._facts["sealing"] = True
+                if effect.attempt_id not in self.runs:
+                    self.sealed.add(effect.attempt_id)
+                self._facts["ledger"] = self.ledger or self._honest(effect.attempt_id)
+
+    def _send(self, effect: SendOrder) -> None:
+        assert any(a.state == "Started" for a in self.incident.status.attempts), "sent before Started was stored"
+        name = attempt_id(effect.order)
+        answer = self.answer_to_order
+        if answer is None:
+            if name not in self.sealed and name not in self.runs:
+                self.runs.append(name)
+            answer = self._honest(name)
+        self._facts["ledger"] = answer
+        self._facts["refusal"] = answer.refused or ""
+
+    def _honest(self, name: str) -> LedgerAnswer:
+        if name in self.runs:
+            return LedgerAnswer(
+                state=LedgerState.FINISHED,
+                boot=self.boot,
+                claim_boot=self.boot,
+                finished_at=f"{self.now.timestamp():.6f}",
+                result="success",
+                code="exited",
+                exit_status=0,
+                output=("result=restarted",),
+            )
+        if name in self.sealed:
+            return LedgerAnswer(state=LedgerState.SEALED, boot=self.boot, sealed_boot=self.boot)
+        return LedgerAnswer(state=LedgerState.ABSENT, boot=self.boot)
+
+    def _observed(self, effect: Observe) -> Observation:
+        evidence = []
+        for probe in effect.probes:
+            blind = self.unreachable.get(probe.host) or (None if probe.name in self.values else "not observed")
+            evidence.append(
+                Evidence(
+                    name=probe.name,
+                    runbook=effect.runbook,
+                    source=probe.probe,
+                    role=probe.role,
+                    host=probe.host,
+                    observed_time=self.now,
+                    values={} if blind else self.values[probe.name],
+                    unavailable=Unavailable(reason="NotReachable", message=blind) if blind else None,
+                )
+            )
+        info = HostInfo(MACHINE, self.boot, 5000, self.now.timestamp() + self.clock_offset, ("restart-unit",))
+        hosts = {name: info for name in effect.hosts if name not in self.unreachable}
+        return Observation(self.now, tuple(evidence), hosts, self.unreachable)
+
+    def _close(self, reason: str, message: str, attempt_ids: tuple[str, ...] = ()) -> None:
+        assert self.request is not None
+        conditions = with_condition(
+            self.request.status.conditions, "Closed", "True", reason, message, generation=1, now=self.now
+        )
+        status = self.request.status.model_copy(update={"conditions": conditions, "attempt_ids": list(attempt_ids)})
+        self.request = self.request.model_copy(update={"status": status})
+
+    # What people do
+
+    def review(self, user: str, verdict: str = "Approved", comment: str | None = None) -> None:
+        assert self.request is not None
+        spec = self.request.spec.wire()
+        review = {"verdict": verdict, "packetDigest": spec["packetDigest"]}
+        spec.setdefault("reviews", {})[user] = review | ({"comment": comment} if comment else {})
+        request = self.request.model_dump(by_alias=True, mode="json") | {"spec": spec}
+        self.request = ApprovalRequest.model_validate(request)
+
+    def patch(self, **spec: Any) -> None:
+        """A person's patch of the incident's spec."""
+        metadata = self.incident.metadata.model_copy(update={"generation": self.incident.metadata.generation + 1})
+        changed = self.incident.spec.model_copy(update=spec)
+        self.incident = self.incident.model_copy(update={"metadata": metadata, "spec": changed})
+
+    def restart_operator(self) -> None:
+        """All that was only remembered is gone."""
+        self._facts, self._samples = {}, ()
+
+    def phase(self) -> Phase:
+        return self.incident.status.phase
+
+    @property
+    def reason(self) -> str | None:
+        escalation = self.incident.status.escalation
+        return escalation.reason.value if escalation is not None else None
+
+    def performed(self, kind: type[Effect]) -> list[Effect]:
+        return [effect for effect in self.effects if isinstance(effect, kind)]
+
+
+def awaiting_approval(**changes: Any) -> World:
+    """A world in which the packet was made and nobody has reviewed it yet."""
+    world = World(**changes)
+    world.settle()
+    assert world.phase() == Phase.AWAITING_APPROVAL, world.incident.status.escalation
+    return world

@@ -1,0 +1,91 @@
+"""Lint: every problem is named by its field, and the shipped runbooks have none."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from firstresponder.runbooks.lint import lint
+
+RUNBOOKS = Path(__file__).parents[3] / "runbooks"
+HIGH_CPU: dict[str, Any] = yaml.safe_load((RUNBOOKS / "high-cpu.yaml").read_text())["spec"]
+
+Change = Callable[[dict[str, Any]], object]
+
+
+@pytest.mark.parametrize("path", sorted(RUNBOOKS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_shipped_runbook_has_no_problem(path: Path) -> None:
+    document = yaml.safe_load(path.read_text())
+    assert lint(document["kind"], document["spec"]) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda s: s.pop("verify"), "spec.verify: Field required"),
+        (lambda s: s.pop("otherwise"), "spec.otherwise: Field required"),
+        (lambda s: s["variables"][1].update(expression="procesess.x > 1.0"), "spec.variables[1].expression: procesess"),
+        (
+            lambda s: s["variables"][1].update(expression="cpuHigh"),
+            "spec.variables[1].expression: cpuHigh is not known",
+        ),
+        (lambda s: s["variables"][0].update(name="errors"), "spec.variables[0].name: errors is already"),
+        (lambda s: s["parameters"][0].update(name="in"), "spec.parameters[0].name: in is reserved"),
+        (lambda s: s["guards"][0].update(when="memory.totalBytes + 1.0"), "spec.guards[0].when: gives a value"),
+        (lambda s: s["guards"][0].update(when="has(memory.x)"), "spec.guards[0].when: has() turns evidence"),
+        (lambda s: s["guards"][0].update(then={"action": "restart"}), "spec.guards[0].then: must escalate"),
+        (lambda s: s["hypotheses"][0].update(when="1 == 2"), "spec.hypotheses[0].when: is always false"),
+        (lambda s: s["hypotheses"][0].update(then={"action": "x"}), "spec.hypotheses[0].then.action: x is not among"),
+        (lambda s: s["hypotheses"][0].update(then={"runbook": "x"}), "spec.hypotheses[0].then.runbook: only a Triage"),
+        (lambda s: s["hypotheses"][0].update(then={}), "spec.hypotheses[0].then: give exactly one of action"),
+        (lambda s: s.update(symptom="fever"), "spec.symptom: fever is not among spec.variables"),
+        (lambda s: s["diagnostics"][0].update(role="x"), "spec.diagnostics[0].role: x is not among spec.roles"),
+        (lambda s: s["diagnostics"][0].update(memory={}), "spec.diagnostics[0]: give exactly one probe"),
+        (
+            lambda s: s["diagnostics"][4]["http"].update(url="http://$(processes.top.unit)/"),
+            "spec.diagnostics[4].http.url: $(processes) comes from evidence",
+        ),
+        (
+            lambda s: s["actions"][0]["restartUnit"].update(unit="$(oom.extracted.request)"),
+            "spec.actions[0].restartUnit.unit: $(oom) comes from evidence",
+        ),
+        (
+            lambda s: s["diagnostics"][1]["journal"].update(match="(("),
+            "spec.diagnostics[1].journal.match: not a usable",
+        ),
+        (
+            lambda s: s["actions"][0]["approval"].update(prompt="$(nobody)?"),
+            "spec.actions[0].approval.prompt: $(nobody)",
+        ),
+        (lambda s: s["parameters"][0].update(default=101), "spec.parameters[0].default: 101 is above the maximum"),
+        (lambda s: s["verify"].update(window="15m"), "spec.verify.timeout: 15m leaves no room"),
+        (lambda s: s["verify"]["criteria"][0].update(require="1.0"), "spec.verify.criteria[0].require: gives a value"),
+        (lambda s: s["actions"][0].update(role="x"), "spec.actions[0].role: x is not among"),
+        (
+            lambda s: s["variables"][1].update(expression="processes.cpu > 1.0"),
+            "spec.variables[1].expression: processes (processes) has no field cpu; it has hostCpuPercent, list, top",
+        ),
+        (
+            lambda s: s["variables"][1].update(signal="$(memory.free)"),
+            "spec.variables[1].signal: memory (memory) has no field free",
+        ),
+        (lambda s: s["guards"][0].update(when="'x' in errors"), "spec.guards[0].when: "),
+        (lambda s: s.update(surprise=1), "spec.surprise: Extra inputs are not permitted"),
+    ],
+)
+def test_a_problem_is_named_by_its_field(change: Change, problem: str) -> None:
+    spec = copy.deepcopy(HIGH_CPU)
+    change(spec)
+    assert [str(each) for each in lint("Runbook", spec) if str(each).startswith(problem)], lint("Runbook", spec)
+
+
+def test_all_problems_are_told_at_once() -> None:
+    spec = copy.deepcopy(HIGH_CPU)
+    spec["symptom"] = "fever"
+    spec["hypotheses"][0]["when"] = "1 == 2"
+    assert {problem.field for problem in lint("Runbook", spec)} >= {"spec.symptom", "spec.hypotheses[0].when"}

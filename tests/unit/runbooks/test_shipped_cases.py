@@ -1,0 +1,35 @@
+"""The test cases that the shipped runbooks carry, each a test of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from firstresponder.api.runbook import Runbook
+from firstresponder.incident.rehearse import CaseResult, rehearse
+
+RUNBOOKS = Path(__file__).parents[3] / "runbooks"
+
+
+def _cases() -> list[tuple[str, CaseResult]]:
+    found = []
+    for path in sorted(RUNBOOKS.glob("*.yaml")):
+        runbook = Runbook.model_validate(yaml.safe_load(path.read_text()))
+        found += [(f"{path.stem}: {result.name}", result) for result in rehearse(runbook.spec)]
+    return found
+
+
+@pytest.mark.parametrize(("name", "result"), _cases(), ids=lambda value: value if isinstance(value, str) else "")
+def test_a_case_of_a_shipped_runbook_comes_out_as_it_expects(name: str, result: CaseResult) -> None:
+    assert result.differences == (), name
+
+
+def test_a_wrong_expectation_is_noticed() -> None:
+    document = yaml.safe_load((RUNBOOKS / "high-cpu.yaml").read_text())
+    document["spec"]["tests"]["cases"] = [
+        {"name": "wrong", "given": "busy", "expect": {"cause": "memory-leak", "escalate": "SecurityIncident"}}
+    ]
+    (result,) = rehearse(Runbook.model_validate(document).spec)
+    assert len(result.differences) == 2
