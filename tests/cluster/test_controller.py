@@ -239,15 +239,19 @@ class TestSurviving:
             stage.wait_until_ended(stage.open_incident("after", type="Unheard"))
             assert operator.running
 
+    @pytest.mark.parametrize("watched", [True, False], ids=["while it is watched", "before kopf has looked for it"])
     def test_a_kind_that_is_taken_away_ends_it_so_that_it_is_started_again(
-        self, stage: Stage, operator: Operator
+        self, stage: Stage, tmp_path: Path, *, watched: bool
     ) -> None:
         definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/escalationpolicies.firstresponder.dev"
-        try:
-            stage.cluster.api().delete(definition)
-            assert operator.wait() == 1
-        finally:
-            stage.cluster.install()
+        program = "firstresponder.cli.operator" if watched else "tests.testbed.deaf"
+        with Operator(stage.cluster, stage.namespace, tmp_path, program=(program,)) as operator:
+            stage.add_runbook(shipped())
+            try:
+                stage.cluster.api().delete(definition)
+                assert operator.wait() == 1
+            finally:
+                stage.cluster.install()
         assert operator.log.count("it is safe to start again") == 1
 
     def test_sigterm_stops_it_in_good_order(self, operator: Operator) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from firstresponder.controller.operator import NotReady, Options, run
+from firstresponder.controller.operator import KindGone, NotReady, Options, run
 from firstresponder.kube.connection import ConnectionProblem, from_kubeconfig, in_cluster
 from firstresponder.kube.errors import ApiError, Unreachable
 
@@ -60,6 +60,9 @@ def run_operator(
         sys.exit(3)
     except (ApiError, Unreachable) as problem:
         click.echo(f"The API server is lost: {problem}", err=True)
+        sys.exit(1)
+    except KindGone as gone:
+        _log.error("stopped by a loss; it is safe to start again: %s", gone)
         sys.exit(1)
     except Exception:
         _log.exception("stopped by a failure; it is safe to start again")

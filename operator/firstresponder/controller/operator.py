@@ -27,7 +27,7 @@ from firstresponder.kube import preflight
 from firstresponder.kube.client import Client
 from firstresponder.kube.connection import Connection
 from firstresponder.kube.credentials import Credentials
-from firstresponder.kube.errors import Conflict
+from firstresponder.kube.errors import ApiError, Conflict, Unreachable
 from firstresponder.kube.events import Events
 from firstresponder.kube.gate import ApprovalGate
 from firstresponder.kube.permissions import OPERATOR_NAMESPACE, OPERATOR_USER
@@ -40,6 +40,7 @@ _GATE = "ApprovalGate"
 _KNOWLEDGE = "Knowledge"
 _INCIDENTS = "Incidents"
 _AFTER_CONFLICT = timedelta(seconds=0.5)
+_KINDS_INTERVAL = timedelta(seconds=20)
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +52,10 @@ class NotReady(Exception):
 
     def __init__(self, missing: Sequence[str]) -> None:
         super().__init__("\n".join(missing))
+
+
+class KindGone(Exception):
+    """A kind that was there at the start is no longer served; says which, and the command that fixes it."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ async def run(options: Options) -> None:
     """Run until SIGTERM or SIGINT.
 
     Raises NotReady when the cluster is not prepared; ApiError or Unreachable when the API server is lost at the
-    start; what made kopf give up later. The supervisor then starts the operator anew.
+    start; KindGone, or what made kopf give up, later. The supervisor then starts the operator anew.
     """
     async with contextlib.AsyncExitStack() as stack:
         client = Client(options.connection)
@@ -83,6 +88,7 @@ class _Operator:
 
     def __init__(self, options: Options, client: Client, pool: SshPool) -> None:
         self._options = options
+        self._client = client
         self._queue: Queue[Key] = Queue(self._reconcile, workers=_WORKERS)
         self._cache = Cache()
         resources, revisions = Resources(client), Revisions(client)
@@ -116,7 +122,11 @@ class _Operator:
             self._queue.add_after(Key(_KNOWLEDGE, namespace), KNOWLEDGE_INTERVAL)
             self._queue.add_after(Key(_INCIDENTS, namespace), INCIDENTS_INTERVAL)
         handlers = wiring.registry(self._options.connection, self._cache, self._queue.add)
-        parts = [self._queue.run(), wiring.watch(handlers, self._options.namespaces)]
+        parts = [
+            self._queue.run(),
+            wiring.watch(handlers, self._options.namespaces),
+            _until_a_kind_is_gone(self._client),
+        ]
         if self._options.health_port is not None:
             parts.append(
                 health.serve(self._options.health_port, lambda: self._queue.last_end, lambda: self._gate_check.problems)
@@ -131,6 +141,19 @@ class _Operator:
             # The cache was behind what somebody (often we ourselves) had just written.
             _log.debug("%s: %s", key, conflict)
             return _AFTER_CONFLICT
+
+
+async def _until_a_kind_is_gone(client: Client) -> None:
+    """Raises KindGone when a kind is no longer served.
+
+    kopf ends by itself when a kind that it watches is taken away, but one that goes between the preflight and the
+    moment when kopf looks which kinds there are leaves it alive and deaf.
+    """
+    while True:
+        await asyncio.sleep(_KINDS_INTERVAL.total_seconds())
+        with contextlib.suppress(ApiError, Unreachable):  # an outage is survived, and says nothing about kinds
+            if absent := await preflight.absent_kinds(client):
+                raise KindGone("; ".join(absent))
 
 
 async def _until_one_ends(tasks: list[asyncio.Task[None]]) -> None:

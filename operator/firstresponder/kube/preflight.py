@@ -30,8 +30,8 @@ async def missing(client: Client, namespaces: Sequence[str]) -> tuple[str, ...]:
 
     Raises ApiError for anything but a missing kind or permission, Unreachable without an answer.
     """
-    if absent := await _absent_kinds(client):
-        return tuple(f"the kind {kind} is not served: {_APPLY_CRDS}" for kind in absent)
+    if absent := await absent_kinds(client):
+        return absent
     user = await user_name(client)
     if user != OPERATOR_USER:
         return (f"these are the credentials of {user}: the operator acts only as {OPERATOR_USER}",)
@@ -46,13 +46,15 @@ async def missing(client: Client, namespaces: Sequence[str]) -> tuple[str, ...]:
     return tuple(_told(spec["resourceAttributes"]) for spec, no in zip(reviews, answers, strict=True) if no)
 
 
-async def _absent_kinds(client: Client) -> list[str]:
+async def absent_kinds(client: Client) -> tuple[str, ...]:
+    """Kinds that the API server does not serve, each with the command that fixes it. Raises ApiError, Unreachable."""
     try:
         answer = await client.get(f"/apis/{GROUP}/{VERSION}")
+        served = {resource["name"] for resource in answer["resources"]}
     except NotFound:
-        return [kind.__name__ for kind in KINDS]
-    served = {resource["name"] for resource in answer["resources"]}
-    return [kind.__name__ for kind in KINDS if kind.plural not in served]
+        served = set()
+    absent = (kind.__name__ for kind in KINDS if kind.plural not in served)
+    return tuple(f"the kind {kind} is not served: {_APPLY_CRDS}" for kind in absent)
 
 
 async def _is_allowed(client: Client, spec: dict[str, Any]) -> bool:
