@@ -106,7 +106,7 @@ class Scene:
     def incident(self, runbook: dict[str, Any] = RUNBOOK) -> str:
         """An incident about the leaking host that waits for approval."""
         self.stage.add_runbook(runbook)
-        self.host.leak()
+        self.host.degrade()
         incident = self.stage.open_incident("unhealthy-1", type="Unhealthy", summary="/health answers 503")
         self.stage.wait_for_phase(incident, "AwaitingApproval")
         self.stage.request_of(incident)

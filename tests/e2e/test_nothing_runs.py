@@ -31,7 +31,7 @@ def unhealthy(expires_after: str = "30m") -> dict[str, Any]:
 def waiting(stage: Stage, host: Host, operator: Operator) -> str:
     """An incident that waits for approval."""
     stage.add_runbook(unhealthy())
-    host.leak()
+    host.degrade()
     incident = stage.open_incident("unhealthy-1", type="Unhealthy")
     stage.wait_for_phase(incident, "AwaitingApproval")
     stage.request_of(incident)
@@ -77,7 +77,7 @@ def test_a_denial_is_final_and_told_in_the_words_of_who_denied(stage: Stage, hos
 def test_an_approval_after_the_expiry_runs_nothing(stage: Stage, host: Host, operator: Operator) -> None:
     stage.add_runbook(unhealthy(expires_after="3s"))
     before = invocation(host)
-    host.leak()
+    host.degrade()
     incident = stage.open_incident("unhealthy-1", type="Unhealthy")
     status = stage.wait_until_ended(incident)
     assert status["escalation"]["reason"] == "ApprovalExpired"

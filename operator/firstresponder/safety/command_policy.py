@@ -32,7 +32,7 @@ class _Program:
 
 _VALUE = re.compile(r"[A-Za-z0-9_@%+:,./ ][A-Za-z0-9_@%+:,./ =-]{0,127}")
 _NUMBER = r"[0-9]{1,3}"
-_NAME = r"[A-Za-z0-9_.:@*+/][A-Za-z0-9_.:@*+/\\-]{0,127}"
+_NAME = r"[A-Za-z0-9_.:@*+][A-Za-z0-9_.:@*+/\\-]{0,127}"
 _PATH = r"/[A-Za-z0-9_.@+,:/ -]{0,255}"
 _LOG = r"/var/log/[A-Za-z0-9_.@+,:/-]{1,200}"
 _KERNEL = (
@@ -72,7 +72,7 @@ _PROGRAMS = {
     "readlink": _Program(letters="efm", operands=(_PATH,)),
     "ss": _Program(letters="046Haeilmnopstuwx"),
     "stat": _Program(letters="Lft", valued=("-c", "--format"), operands=(_PATH,), needed=1),
-    "sysctl": _Program(letters="an", options=("--all", "--values"), operands=(r"[a-z0-9_.-]{1,128}",)),
+    "sysctl": _Program(letters="an", options=("--all", "--values"), operands=(r"[a-z0-9_.][a-z0-9_.-]{0,127}",)),
     "systemctl": _Program(
         letters="al",
         options=("--all", "--failed", "--full", "--no-legend", "--no-pager", "--plain", "--reverse"),
