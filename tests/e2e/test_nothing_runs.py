@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.scenes import RUNBOOK
-from tests.e2e.truth import acting_logins, claims, invocation
+from tests.e2e.truth import assert_nothing_ran, claims, invocation
 from tests.testbed.api import ApiError
 from tests.testbed.cluster import ALICE, DANA, MALLORY, Cluster
 from tests.testbed.hosts import Host
@@ -36,29 +35,6 @@ def waiting(stage: Stage, host: Host, operator: Operator) -> str:
     stage.wait_for_phase(incident, "AwaitingApproval")
     stage.request_of(incident)
     return incident
-
-
-def assert_nothing_ran(host: Host, before: str) -> None:
-    assert claims(host) == []
-    assert invocation(host) == before
-    assert acting_logins(host) == 0
-
-
-def test_a_miner_goes_to_security_and_no_state_changing_command_reaches_the_host(
-    stage: Stage, host: Host, operator: Operator
-) -> None:
-    before = invocation(host)
-    host.mine()
-    incident = stage.open_incident()
-    status = stage.wait_until_ended(incident)
-    assert status["escalation"]["reason"] == "SecurityIncident"
-    assert status["escalation"]["to"] == ["security"]
-    assert "Nothing was changed" in status["escalation"]["humanAction"]
-    assert "decisionPacket" not in status
-    assert_nothing_ran(host, before)
-    events = stage.cluster.kubectl("get", "events.events.k8s.io", "-n", stage.namespace, "-o", "json").stdout
-    notes = [each for each in json.loads(events)["items"] if each["reason"] == "SecurityIncident"]
-    assert len(notes) == 1
 
 
 def test_a_denial_is_final_and_told_in_the_words_of_who_denied(stage: Stage, host: Host, waiting: str) -> None:
