@@ -10,7 +10,7 @@ from tests.e2e.truth import assert_nothing_ran, claims, invocation
 from tests.testbed.cluster import OPERATOR
 from tests.testbed.hosts import Host
 from tests.testbed.operator import Operator
-from tests.testbed.stage import Stage, shipped
+from tests.testbed.stage import Stage
 
 pytestmark = pytest.mark.quiet
 COUNTED = {"incidents", "approvalrequests", "controllerrevisions"}
@@ -104,17 +104,6 @@ def test_an_incident_costs_at_most_fourteen_writes_and_a_waiting_one_none(
     stage.review(request)
     stage.wait_for_phase(incident, "Resolved")
     assert cost() - at_rest <= 14
-
-
-def test_the_shipped_runbook_resolves_a_leak_over_its_own_window(stage: Stage, host: Host, operator: Operator) -> None:
-    stage.add_runbook(shipped())
-    host.leak()
-    incident = stage.open_incident(parameters={"window": "1m"})
-    stage.review(stage.request_of(incident))
-    status = stage.wait_until_ended(incident, timeout=240)
-    assert status["phase"] == "Resolved", status.get("escalation")
-    assert status["verification"]["windowSeconds"] == 60
-    assert status["verification"]["samples"] >= 4
 
 
 def test_a_miner_goes_to_security_and_no_state_changing_command_reaches_the_host(

@@ -167,12 +167,15 @@ class Host:
         """Make the service leak: it burns every core, logs OutOfMemoryError and is unhealthy until restarted."""
         self._tell_service("leak")
 
-    def degrade(self) -> None:
-        """The same, but for the cores: for tests that have other things to do with them."""
-        self._tell_service("degrade")
+    def degrade(self, said: str = "") -> None:
+        """The same, but for the cores: for tests that have other things to do with them.
 
-    def _tell_service(self, fault: str) -> None:
-        self.run(["curl", "--silent", "--fail", "--request", "POST", f"http://localhost/{fault}"])
+        `said` stands in each line that is logged, and in what /health answers.
+        """
+        self._tell_service("degrade", said)
+
+    def _tell_service(self, fault: str, said: str = "") -> None:
+        self.run(["curl", "--silent", "--fail", "--data-raw", said, f"http://localhost/{fault}"])
 
     def health(self) -> int:
         """The HTTP status code of the service's /health, 0 when nothing answers."""

@@ -101,7 +101,7 @@ def judge(answer: LedgerAnswer, at: Circumstances) -> tuple[Step, Outcome | None
         case LedgerState.CLAIMED:
             return indeterminate("Interrupted", "the host began the action and recorded no end")
         case LedgerState.SEALED if here and answer.sealed_boot in {None, at.boot}:
-            why = at.refusal or ("aborted in time" if at.aborted else "its time was over")
+            why = shown(at.refusal, 300) or ("aborted in time" if at.aborted else "its time was over")
             return Step.RECORD, Outcome(AttemptState.FAILED, "NeverRan", f"never ran: {why}")
         case LedgerState.SEALED:
             return indeterminate("HostRebooted", "the host rebooted before the attempt was sealed")
