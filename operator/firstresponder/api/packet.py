@@ -22,6 +22,7 @@ from firstresponder.api.base import (
     Text,
     Time,
 )
+from firstresponder.api.rootcause import RootCause
 
 
 class Order(ApiModel):
@@ -178,6 +179,8 @@ class ShownPacket(ApiModel):
     """What speaks for the cause."""
     root_cause: Text | None = None
     """The cause in one sentence."""
+    findings: RootCause | None = None
+    """What the debugger found out about the cause."""
     approval_prompt: Text = ""
     """The question."""
     requires_approval: bool = True

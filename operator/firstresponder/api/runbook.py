@@ -400,6 +400,8 @@ class RunbookSpec(Triage):
     """The variable that is true while the incident lasts; when false, nothing is acted on."""
     actions: Annotated[list[Action], Field(max_length=16, json_schema_extra=_BY_NAME)] = []
     """What hypotheses may lead to."""
+    experiments: Annotated[list[Diagnostic], Field(max_length=8, json_schema_extra=_BY_NAME)] = []
+    """What the debugger may look at, once the decision was made, to tell more of the cause; no expression sees it."""
     verify: Verify
     """When the fix is good."""
 

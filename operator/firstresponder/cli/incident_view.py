@@ -13,6 +13,7 @@ from rich.text import Text
 from firstresponder.api.incident import Phase
 from firstresponder.cli.packet_view import packet_view, reviews_view
 from firstresponder.cli.terminal import heading, labelled, pairs
+from firstresponder.incident.findings import findings_text
 from firstresponder.incident.report import (
     Report,
     duration_text,
@@ -43,6 +44,7 @@ def incident_view(report: Report, now: datetime) -> RenderableType:
         *(packet if waiting else []),
         *_attempts(report),
         *_verification(report),
+        *_root_cause(report),
         *_verdicts(report),
         *_evidence(report),
         *_timeline(report),
@@ -76,9 +78,6 @@ def _top(report: Report) -> Iterator[RenderableType]:
     cause = incident.status.root_cause
     if cause is not None and cause.summary:
         rows.append(("Cause", cause.summary))
-        point = cause.failure_point
-        parts = [point.component, point.host, point.release, point.request] if point is not None else []
-        rows.append(("Failed at", ", ".join(part for part in parts if part)))
     yield Text()
     yield labelled(rows)
 
@@ -141,6 +140,13 @@ def _verification(report: Report) -> Iterator[RenderableType]:
     yield table
 
 
+def _root_cause(report: Report) -> Iterator[RenderableType]:
+    findings = findings_text(report.incident.status.root_cause)
+    if findings:
+        yield heading("Root cause")
+        yield pairs(findings)
+
+
 def _verdicts(report: Report) -> Iterator[RenderableType]:
     verdicts = report.incident.status.hypotheses
     if not verdicts:
@@ -171,6 +177,7 @@ def _evidence(report: Report) -> Iterator[RenderableType]:
         else:
             seen = Text(values_text(each.values))
         name = each.name if each.name == each.source else f"{each.name} ({each.source})"
+        name = f"{name}, experiment" if each.experiment else name
         table.add_row(Text(name), Text(each.host or each.role), seen)
     yield table
 

@@ -19,6 +19,7 @@ def packet_view(packet: PacketText, now: datetime) -> RenderableType:
     rows: list[tuple[str, RenderableType]] = [
         ("Proposed", Group(Text(packet.action, style="bold yellow"), Text(f"“{packet.prompt}”"))),
         ("Why", Group(Text(packet.cause, style="bold"), _said("as triage saw it:", packet.evidence))),
+        ("Analysis", _said("by the debugger, not covered by the digest:", packet.findings)),
         ("Risk", pairs(packet.risk)),
         ("If worse", packet.rollback),
         ("Checked", _said("just before acting; nothing runs unless all are true:", packet.preconditions)),

@@ -28,6 +28,7 @@ from firstresponder.incident.plan import (
     Consume,
     CreateRequest,
     Event,
+    Experiment,
     Observe,
     Pin,
     Seal,
@@ -125,6 +126,9 @@ class HostEffects:
 
     async def observe(self, effect: Observe, hosts: Mapping[str, Host]) -> Observation:
         return await self._diagnostics.observe(effect, hosts)
+
+    async def experiment(self, effect: Experiment, hosts: Mapping[str, Host]) -> Observation:
+        return await self._diagnostics.observe(effect.observe, hosts, within=effect.seconds)
 
     async def send_order(self, effect: SendOrder, hosts: Mapping[str, Host]) -> LedgerAnswer:
         target = await self._acting(effect.host, hosts)

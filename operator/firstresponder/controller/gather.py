@@ -44,6 +44,7 @@ class Facts:
     """The revision that was just pinned, before status names it."""
     gate: Gate | None = None
     observation: Observation | None = None
+    experiments: Observation | None = None
     ledger: LedgerAnswer | None = None
     refusal: str = ""
     sealing: bool = False
@@ -99,6 +100,7 @@ class Gatherer:
             policy=policies[_POLICY].spec if _POLICY in policies else None,
             gate=facts.gate,
             observation=facts.observation,
+            experiments=facts.experiments,
             ledger=facts.ledger,
             refusal=facts.refusal,
             sealing=facts.sealing,

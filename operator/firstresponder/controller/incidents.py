@@ -19,6 +19,7 @@ from firstresponder.incident.plan import (
     Consume,
     CreateRequest,
     Effect,
+    Experiment,
     Observe,
     Pin,
     Plan,
@@ -135,6 +136,8 @@ class IncidentReconciler:
             case Observe():
                 # An observation may take long; what was seen of the gate before it is old.
                 return replace(facts, observation=await self._hosts.observe(effect, hosts), gate=None)
+            case Experiment():
+                return replace(facts, experiments=await self._hosts.experiment(effect, hosts))
             case AskLedger():
                 return replace(facts, ledger=await self._hosts.ask_ledger(effect, hosts))
             case SendOrder():

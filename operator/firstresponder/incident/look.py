@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from firstresponder.api.base import ApiModel, duration_seconds
-from firstresponder.api.diagnostics import UnitArguments
+from firstresponder.api.diagnostics import Diagnostic, UnitArguments
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Evidence, IncidentStatus, Unavailable
 from firstresponder.api.runbook import Action, RunbookSpec, Triage
-from firstresponder.expressions import Scope, render_argument
+from firstresponder.expressions import Scope, TemplateError, render_argument
 from firstresponder.incident.decide import Setting, scope_of
 from firstresponder.incident.plan import Observe, ProbeRequest
 from firstresponder.runbooks.names import free_of_evidence
@@ -61,15 +62,7 @@ def observe(
     """
     scope, allowed = scope_of(spec, setting, {}), free_of_evidence(spec)
     probes = [
-        ProbeRequest(
-            name=diagnostic.name,
-            role=diagnostic.role,
-            host=hosts[diagnostic.role].name,
-            probe=diagnostic.probe,
-            arguments=_rendered(diagnostic.arguments, scope, allowed),
-            timeout=duration_seconds(diagnostic.timeout) if diagnostic.timeout else None,
-            not_before=not_before,
-        )
+        _request(diagnostic, hosts, scope, allowed, not_before)
         for diagnostic in spec.diagnostics
         if diagnostic.role in hosts and (only is None or diagnostic.name in only)
     ]
@@ -86,7 +79,44 @@ def observe(
             for action in spec.actions
             if action.restart_unit is not None and action.role in hosts
         ]
-    return Observe(runbook, tuple(probes), tuple(sorted({probe.host for probe in probes})))
+    return _round(runbook, probes)
+
+
+def experiments_of(
+    runbook: str, spec: Triage, setting: Setting, hosts: Mapping[str, Host], names: Collection[str]
+) -> Observe:
+    """Those of the runbook's experiments that are named and can be asked for; nothing else can."""
+    scope, allowed = scope_of(spec, setting, {}), free_of_evidence(spec)
+    probes = []
+    for experiment in spec.experiments if isinstance(spec, RunbookSpec) else []:
+        if experiment.name in names and experiment.role in hosts:
+            with contextlib.suppress(TemplateError):  # an argument is not known: nothing is seen, and nothing stops
+                probes.append(_request(experiment, hosts, scope, allowed))
+    return _round(runbook, probes)
+
+
+def _request(
+    diagnostic: Diagnostic,
+    hosts: Mapping[str, Host],
+    scope: Scope,
+    allowed: frozenset[str],
+    not_before: float | None = None,
+) -> ProbeRequest:
+    """The diagnostic with its arguments rendered. Raises TemplateError."""
+    by_operator = diagnostic.http is not None and diagnostic.http.from_ == "operator"
+    return ProbeRequest(
+        name=diagnostic.name,
+        role=diagnostic.role,
+        host=None if by_operator else hosts[diagnostic.role].name,
+        probe=diagnostic.probe,
+        arguments=_rendered(diagnostic.arguments, scope, allowed),
+        timeout=duration_seconds(diagnostic.timeout) if diagnostic.timeout else None,
+        not_before=not_before,
+    )
+
+
+def _round(runbook: str, probes: Sequence[ProbeRequest]) -> Observe:
+    return Observe(runbook, tuple(probes), tuple(sorted({each.host for each in probes if each.host is not None})))
 
 
 def bounded(evidence: Sequence[Evidence], beside: Sequence[Evidence] = ()) -> tuple[Evidence, ...]:
@@ -118,5 +148,5 @@ def evidence_of(status: IncidentStatus, runbook: str) -> list[Evidence]:
 
 
 def values_of(evidence: Sequence[Evidence]) -> dict[str, dict[str, Any]]:
-    """Diagnostic name → what it saw, for those that saw anything."""
-    return {each.name: each.values for each in evidence if each.unavailable is None}
+    """Diagnostic name → what it saw, for those that saw anything. What an experiment saw decides nothing."""
+    return {each.name: each.values for each in evidence if each.unavailable is None and not each.experiment}

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from firstresponder.api.base import JSON, format_time
 from firstresponder.api.packet import DecisionPacket, ProposedAction
+from firstresponder.incident.findings import findings_text
 from firstresponder.safety.neutralise import neutralise, shown
 
 _WHOLE = 1 << 20
@@ -37,6 +38,8 @@ class PacketText:
     cause: str
     evidence: tuple[tuple[str, str], ...]
     """Source and signal. Not covered by the digest."""
+    findings: tuple[tuple[str, str], ...]
+    """What the debugger found out: label and sentence. Not covered by the digest."""
     risk: tuple[tuple[str, str], ...]
     """Kind of risk (``blast radius``) and what is said of it."""
     rollback: str
@@ -82,6 +85,7 @@ def packet_text(packet: DecisionPacket) -> PacketText:
         prompt=shown(told.approval_prompt, _SHOWN),
         cause=shown(told.root_cause or bound.hypothesis, _SHOWN),
         evidence=tuple((shown(each.source, _SHOWN), shown(each.signal, _SHOWN)) for each in told.evidence),
+        findings=findings_text(told.findings),
         risk=tuple((kind, _whole(text)) for kind, text in risks.items() if text),
         rollback=_whole(bound.rollback_plan),
         preconditions=tuple((each.name, _whole(each.require)) for each in bound.preconditions),
@@ -120,6 +124,7 @@ def packet_document(packet: PacketText) -> dict[str, JSON]:
         "approval_prompt": packet.prompt,
         "acknowledge": list(packet.acknowledge),
         "root_cause": packet.cause,
+        "findings": [{"about": label, "text": text} for label, text in packet.findings],
         "hypothesis": packet.hypothesis,
         "parameters": dict(packet.parameters),
         "action_class": packet.action_class,

@@ -31,7 +31,8 @@ class ProbeRequest:
 
     name: str
     role: str
-    host: str
+    host: str | None
+    """The Host's name; None when the operator looks itself."""
     probe: str
     arguments: ApiModel
     timeout: float | None
@@ -46,6 +47,14 @@ class Observe:
     runbook: str
     probes: tuple[ProbeRequest, ...]
     hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Look at what the debugger asked for; what has not answered within ``seconds`` is left out."""
+
+    observe: Observe
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,7 @@ class Seal:
     attempt_id: str
 
 
-Effect = Pin | Observe | CheckGate | CreateRequest | Consume | CloseRequest | AskLedger | SendOrder | Seal
+Effect = Pin | Observe | Experiment | CheckGate | CreateRequest | Consume | CloseRequest | AskLedger | SendOrder | Seal
 
 
 @dataclass(frozen=True)

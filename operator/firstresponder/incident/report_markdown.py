@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from firstresponder.api.incident import Escalation
+from firstresponder.incident.findings import findings_text
 from firstresponder.incident.packet_text import PacketText
 from firstresponder.incident.report import (
     Report,
@@ -52,7 +53,8 @@ def markdown(report: Report) -> str:
         _packet_section,
         _attempts_section,
         _verification_section,
-        _findings_section,
+        _cause_section,
+        _verdicts_section,
         _evidence_section,
         _timeline_section,
         _after_section,
@@ -126,6 +128,8 @@ def _packet_section(report: Report) -> Iterator[str]:
         ("Digest", code(packet.digest)),
     )
     yield _table(("Evidence", "Signal"), ((code(source), code(signal)) for source, signal in packet.evidence))
+    if packet.findings:
+        yield _table(("Root cause", "Finding"), ((label, code(text)) for label, text in packet.findings))
     yield _table(
         ("Must be true just before acting", "Expression"),
         ((code(name), code(expression)) for name, expression in packet.preconditions),
@@ -174,7 +178,14 @@ def _verification_section(report: Report) -> Iterator[str]:
     yield _table(("Criterion", "At the end", "Because", "Since"), rows)
 
 
-def _findings_section(report: Report) -> Iterator[str]:
+def _cause_section(report: Report) -> Iterator[str]:
+    findings = findings_text(report.incident.status.root_cause)
+    if findings:
+        yield "## Root cause"
+        yield _table(("About", "Finding"), ((label, code(text)) for label, text in findings))
+
+
+def _verdicts_section(report: Report) -> Iterator[str]:
     verdicts = report.incident.status.hypotheses
     if not verdicts:
         return
@@ -198,7 +209,7 @@ def _evidence_section(report: Report) -> Iterator[str]:
     yield "## Evidence"
     rows = (
         (
-            code(each.name),
+            code(each.name) + (" (experiment)" if each.experiment else ""),
             code(each.source),
             code(each.host or each.role),
             f"{moment(each.observed_time)}{' (cut)' if each.truncated else ''}",

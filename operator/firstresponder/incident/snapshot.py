@@ -85,6 +85,8 @@ class Snapshot:
     # What the effects of this pass brought back; empty at its beginning.
     gate: Gate | None = None
     observation: Observation | None = None
+    experiments: Observation | None = None
+    """What the debugger's experiments saw. Nothing is decided by it."""
     ledger: LedgerAnswer | None = None
     refusal: str = ""
     """Why the host refused the order in this pass, if it did."""

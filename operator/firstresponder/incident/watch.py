@@ -22,7 +22,7 @@ from firstresponder.incident.record import marked, noted, observed, updated
 from firstresponder.incident.roles import recast
 from firstresponder.incident.snapshot import Observation, Sample, Snapshot
 from firstresponder.incident.verify import Progress, Verdicts, judge, next_look, take_sample, verification_plan
-from firstresponder.runbooks.names import compiled, names_in
+from firstresponder.runbooks.names import diagnostics_behind
 from firstresponder.runbooks.parameters import recorded
 
 _CLOSE_REASON = {EscalationReason.APPROVAL_DENIED: "Denied", EscalationReason.APPROVAL_EXPIRED: "Expired"}
@@ -65,7 +65,8 @@ def verify(snapshot: Snapshot, now: datetime) -> Plan:
         return Plan(samples=samples, requeue_after=wait(min(due, ended + seconds(plan.timeout)), now))
     if snapshot.observation is not None:
         return Plan(samples=samples, requeue_after=timedelta())
-    needed = _diagnostics_of(plan, base)
+    wanted = [*(each.require for each in plan.criteria), *(each.when for each in plan.fail_when)]
+    needed = diagnostics_behind(base.spec, wanted)
     return Plan(effect=observe(base.runbook, base.spec, base.setting, base.hosts, not_before=not_before, only=needed))
 
 
@@ -78,20 +79,6 @@ def _end_of_action(status: IncidentStatus, now: datetime) -> tuple[datetime, flo
     if verification is not None:
         return verification.start_time, float(verification.not_before) if verification.not_before else None
     return now, None
-
-
-def _diagnostics_of(plan: VerificationPlan, base: Ground[RunbookSpec]) -> frozenset[str]:
-    """The diagnostics that the criteria rest on, directly or through variables."""
-    names = names_in(base.spec)
-    variables = {variable.name: variable.expression for variable in base.spec.variables}
-    wanted = [each.require for each in plan.criteria] + [each.when for each in plan.fail_when]
-    found: set[str] = set()
-    while wanted:
-        for name in compiled(wanted.pop(), names).names - found:
-            found.add(name)
-            if name in variables:
-                wanted.append(variables[name])
-    return frozenset(found & {diagnostic.name for diagnostic in base.spec.diagnostics})
 
 
 def _sampled(snapshot: Snapshot, observation: Observation, base: Ground[RunbookSpec], plan: VerificationPlan) -> Sample:

@@ -9,8 +9,10 @@ import re2
 from pydantic import BaseModel, ValidationError
 
 from firstresponder.api.base import JSON, seconds
+from firstresponder.api.diagnostics import Diagnostic
 from firstresponder.api.runbook import Outcome, RunbookSpec, Triage, TriagePlaybookSpec
 from firstresponder.evidence.catalogue import PROBES
+from firstresponder.evidence.command import JC_PARSERS
 from firstresponder.expressions import (
     RESERVED_NAMES,
     ExpressionError,
@@ -60,12 +62,13 @@ def _path(location: Iterable[str | int]) -> str:
 
 
 def _names(spec: Triage) -> Iterator[Problem]:
-    """Diagnostics, variables and parameters share one set of names."""
+    """Diagnostics, variables, parameters and experiments share one set of names."""
     seen: dict[str, str] = dict.fromkeys(GIVEN, "a name that every runbook has")
     given = {
         "parameters": [parameter.name for parameter in spec.parameters],
         "diagnostics": [diagnostic.name for diagnostic in spec.diagnostics],
         "variables": [variable.name for variable in spec.variables],
+        "experiments": [experiment.name for experiment in _experiments(spec)],
     }
     for field, names in given.items():
         for index, name in enumerate(names):
@@ -83,11 +86,23 @@ def _names(spec: Triage) -> Iterator[Problem]:
             found.add(entry.name)
 
 
-def _probes(spec: Triage) -> Iterator[Problem]:
+def _looks(spec: Triage) -> Iterator[tuple[str, Diagnostic]]:
+    """Field path of everything that is looked at: diagnostics, and the debugger's experiments."""
     for index, diagnostic in enumerate(spec.diagnostics):
+        yield f"spec.diagnostics[{index}]", diagnostic
+    for index, experiment in enumerate(_experiments(spec)):
+        yield f"spec.experiments[{index}]", experiment
+
+
+def _experiments(spec: Triage) -> list[Diagnostic]:
+    return spec.experiments if isinstance(spec, RunbookSpec) else []
+
+
+def _probes(spec: Triage) -> Iterator[Problem]:
+    for path, diagnostic in _looks(spec):
         if len(diagnostic.given) != 1:
             given = ", ".join(diagnostic.given) or "none"
-            yield Problem(f"spec.diagnostics[{index}]", f"give exactly one probe (given: {given})")
+            yield Problem(path, f"give exactly one probe (given: {given})")
 
 
 def _conditions(spec: Triage) -> Iterator[tuple[str, str]]:
@@ -107,11 +122,13 @@ def _conditions(spec: Triage) -> Iterator[tuple[str, str]]:
 
 
 def _fields(spec: Triage, path: str, references: Iterable[str]) -> Iterator[Problem]:
-    """Fields that no probe gives would be unknown for ever."""
+    """Fields that no probe gives would be unknown for ever, and so would an experiment."""
     probes = {diagnostic.name: PROBES[diagnostic.probe] for diagnostic in spec.diagnostics}
     for reference in sorted(references):
         name, _, rest = reference.removeprefix("baseline.").partition(".")
         field = rest.partition(".")[0]
+        if reference.startswith("baseline.") and name not in probes:
+            yield Problem(path, f"baseline has no {name}: it holds what spec.diagnostics saw, and nothing else")
         if name in probes and field and field not in probes[name].fields:
             known = ", ".join(sorted(probes[name].fields))
             yield Problem(path, f"{name} ({probes[name].name}) has no field {field}; it has {known}")
@@ -174,7 +191,7 @@ def _templates(spec: Triage) -> Iterator[Problem]:
     except ExpressionError:
         return  # reported where the expression stands
     for path, template in _texts("spec", spec.model_copy(update={"tests": None})):
-        is_argument = path.startswith(("spec.diagnostics", "spec.roles")) or ".restartUnit." in path
+        is_argument = path.startswith(("spec.diagnostics", "spec.experiments", "spec.roles")) or ".restartUnit." in path
         try:
             roots = {reference.partition(".")[0] for reference in template_references(template)}
         except TemplateError as error:
@@ -205,11 +222,9 @@ def _references(spec: Triage) -> Iterator[Problem]:
     """Roles, actions, the symptom: what is named must be there."""
     roles = {role.name for role in spec.roles}
     known_roles = ", ".join(sorted(roles))
-    for index, diagnostic in enumerate(spec.diagnostics):
+    for path, diagnostic in _looks(spec):
         if diagnostic.role not in roles:
-            yield Problem(
-                f"spec.diagnostics[{index}].role", f"{diagnostic.role} is not among spec.roles ({known_roles})"
-            )
+            yield Problem(f"{path}.role", f"{diagnostic.role} is not among spec.roles ({known_roles})")
     actions = {action.name for action in spec.actions} if isinstance(spec, RunbookSpec) else set()
     for path, outcome in _outcomes(spec):
         given = [each for each in (outcome.action, outcome.runbook, outcome.escalate) if each is not None]
@@ -249,8 +264,11 @@ def _values(spec: Triage) -> Iterator[Problem]:
             check_value(parameter, parameter.default)
         except (ValueError, re2.error) as error:
             yield Problem(f"spec.parameters[{index}].default", str(error))
-    for index, diagnostic in enumerate(spec.diagnostics):
-        path = f"spec.diagnostics[{index}]"
+    for path, diagnostic in _looks(spec):
+        if diagnostic.command is not None and diagnostic.command.parser not in {None, *JC_PARSERS}:
+            known = ", ".join(sorted(JC_PARSERS))
+            text = f"{diagnostic.command.parser} is not among the parsers of jc that are used: {known}"
+            yield Problem(f"{path}.command.parser", text)
         if diagnostic.journal is not None:
             patterns = {"match": diagnostic.journal.match, **diagnostic.journal.extract}
             for name, pattern in patterns.items():

@@ -29,6 +29,7 @@ from firstresponder.incident.plan import (
     CreateRequest,
     Effect,
     Event,
+    Experiment,
     Observe,
     Pin,
     Plan,
@@ -238,6 +239,8 @@ class World:
             case Observe():
                 self._facts["observation"] = self._observed(effect)
                 self._facts.pop("gate", None)
+            case Experiment():
+                self._facts["experiments"] = self._observed(effect.observe)
             case CheckGate():
                 self._facts["gate"] = self.gate
             case CreateRequest():
@@ -288,7 +291,7 @@ class World:
     def _observed(self, effect: Observe) -> Observation:
         evidence = []
         for probe in effect.probes:
-            blind = self.unreachable.get(probe.host) or (None if probe.name in self.values else "not observed")
+            blind = self.unreachable.get(probe.host or "") or (None if probe.name in self.values else "not observed")
             evidence.append(
                 Evidence(
                     name=probe.name,
