@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from firstresponder.api.incident import Phase
-from firstresponder.cli.packet_view import packet_view, reviews_view
+from firstresponder.cli.packet_view import findings_view, packet_view, reviews_view
 from firstresponder.cli.terminal import heading, labelled, pairs
 from firstresponder.incident.findings import findings_text
 from firstresponder.incident.report import (
@@ -144,7 +144,7 @@ def _root_cause(report: Report) -> Iterator[RenderableType]:
     findings = findings_text(report.incident.status.root_cause)
     if findings:
         yield heading("Root cause")
-        yield pairs(findings)
+        yield findings_view(findings)
 
 
 def _verdicts(report: Report) -> Iterator[RenderableType]:

@@ -13,13 +13,17 @@ from firstresponder.cli.terminal import labelled, pairs
 from firstresponder.incident.packet_text import PacketText
 from firstresponder.incident.report import ReviewText, duration_text, moment
 
+_TOLD_ELSEWHERE = frozenset({"Cause", "Fixed when", "Stop when"})
+"""Findings that the packet says itself, and binds."""
+
 
 def packet_view(packet: PacketText, now: datetime) -> RenderableType:
     """The packet, all of it: nothing that the digest covers is left out or cut."""
+    analysis = [(label, text) for label, text in packet.findings if label not in _TOLD_ELSEWHERE]
     rows: list[tuple[str, RenderableType]] = [
         ("Proposed", Group(Text(packet.action, style="bold yellow"), Text(f"“{packet.prompt}”"))),
         ("Why", Group(Text(packet.cause, style="bold"), _said("as triage saw it:", packet.evidence))),
-        ("Analysis", _said("by the debugger, not covered by the digest:", packet.findings)),
+        ("Analysis", Group(Text("by the debugger, not covered by the digest:", style="dim"), findings_view(analysis))),
         ("Risk", pairs(packet.risk)),
         ("If worse", packet.rollback),
         ("Checked", _said("just before acting; nothing runs unless all are true:", packet.preconditions)),
@@ -40,6 +44,14 @@ def packet_view(packet: PacketText, now: datetime) -> RenderableType:
     ]
     orders = (Padding(Text(order.rstrip("\n")), (0, 0, 0, 2)) for order in packet.orders)
     return Group(labelled(rows), *orders)
+
+
+def findings_view(findings: Sequence[tuple[str, str]]) -> RenderableType:
+    """The debugger's findings, each label once."""
+    before = ["", *(label for label, _ in findings)]
+    return pairs(
+        [("" if label == last else label, text) for (label, text), last in zip(findings, before, strict=False)]
+    )
 
 
 def reviews_view(reviews: Sequence[ReviewText], required: int, missing: int) -> RenderableType:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from firstresponder.api.rootcause import FINDING_LIMIT, FailurePoint, RootCause
 from firstresponder.safety.neutralise import shown
 
@@ -10,11 +12,11 @@ def findings_text(findings: RootCause | None) -> tuple[tuple[str, str], ...]:
     """A label and what is said, the cause first; a label comes again for each of several sentences."""
     if findings is None:
         return ()
-    said = [
+    said: list[tuple[str, Sequence[str | None]]] = [
         ("Cause", [findings.summary or "not found"]),
         ("Symptom", [findings.symptom]),
         ("Fails at", [_place(findings.failure_point)]),
-        ("Evidence", findings.evidence),
+        ("Seen", findings.evidence),
         ("See it again", findings.reproduction),
         ("Least that helps", [findings.minimal_fix]),
         ("Fixed when", findings.verification),
