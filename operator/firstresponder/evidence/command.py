@@ -32,10 +32,10 @@ JC_PARSERS = frozenset(
     {"dpkg-l", "free", "id", "iostat", "lsmod", "mpstat", "proc-diskstats", "proc-interrupts"}
     | {"proc-loadavg", "proc-meminfo", "proc-net-dev", "proc-net-netstat", "proc-softirqs", "proc-stat", "proc-swaps"}
     | {"proc-uptime", "proc-version", "proc-vmstat", "ps", "ss", "sysctl", "systemctl", "systemctl-lj", "systemctl-ls"}
-    | {"systemctl-luf", "uname", "uptime", "vmstat", "wc"}
+    | {"systemctl-luf", "uname", "vmstat", "wc"}
 )
-"""The parsers that are used: those of the programs that the policy knows, but for what reads times as if they were of
-the operator's own time zone."""
+"""The parsers that are used: those of the programs that the policy knows, but for those that take anything for an
+answer (uptime, ls) or read times as if they were of the operator's own time zone (date, stat, who)."""
 OUTPUT_LIMIT = 16 * 1024
 """Bytes of the longest output; more would be cut, and a part is not the truth."""
 
