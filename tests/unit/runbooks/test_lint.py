@@ -14,6 +14,7 @@ from firstresponder.runbooks.lint import lint
 
 RUNBOOKS = Path(__file__).parents[3] / "runbooks"
 HIGH_CPU: dict[str, Any] = yaml.safe_load((RUNBOOKS / "high-cpu.yaml").read_text())["spec"]
+THREADS = {"name": "threads", "command": {"argv": ["ps", "-eL"], "output": "lines"}}
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -74,6 +75,42 @@ def test_a_shipped_runbook_has_no_problem(path: Path) -> None:
             lambda s: s["variables"][1].update(signal="$(memory.free)"),
             "spec.variables[1].signal: memory (memory) has no field free",
         ),
+        (lambda s: s.update(experiments=[THREADS, THREADS]), "spec.experiments[1].name: threads is already"),
+        (
+            lambda s: s.update(experiments=[{**THREADS, "name": "errors"}]),
+            "spec.experiments[0].name: errors is already",
+        ),
+        (lambda s: s.update(experiments=[{**THREADS, "role": "x"}]), "spec.experiments[0].role: x is not among"),
+        (lambda s: s.update(experiments=[{**THREADS, "memory": {}}]), "spec.experiments[0]: give exactly one probe"),
+        (
+            lambda s: s.update(experiments=[{"name": "page", "http": {"url": "http://$(oom.extracted.request)/"}}]),
+            "spec.experiments[0].http.url: $(oom) comes from evidence",
+        ),
+        (
+            lambda s: s.update(experiments=[{"name": "heap", "journal": {"kernel": True, "extract": {"x": "(("}}}]),
+            "spec.experiments[0].journal.extract.x: not a usable",
+        ),
+        (
+            lambda s: (s.update(experiments=[THREADS]), s["hypotheses"][0].update(when="threads.lines.size() > 400")),
+            "spec.hypotheses[0].when: threads is not known here",
+        ),
+        (
+            lambda s: (s.update(experiments=[THREADS]), s["guards"][0].update(when="baseline.threads.lines == []")),
+            "spec.guards[0].when: baseline has no threads: it holds what spec.diagnostics saw",
+        ),
+        (
+            lambda s: (
+                s.update(experiments=[THREADS]),
+                s["actions"][0]["approval"].update(prompt="$(threads.lines)?"),
+            ),
+            "spec.actions[0].approval.prompt: $(threads) is not known here",
+        ),
+        (
+            lambda s: s["diagnostics"].append(
+                {"name": "load", "command": {"argv": ["uptime"], "output": "jc", "parser": "uptime"}}
+            ),
+            "spec.diagnostics[6].command.parser: uptime is not among the parsers of jc that are used: dpkg-l, free",
+        ),
         (lambda s: s["guards"][0].update(when="'x' in errors"), "spec.guards[0].when: "),
         (lambda s: s.update(surprise=1), "spec.surprise: Extra inputs are not permitted"),
     ],
@@ -89,3 +126,9 @@ def test_all_problems_are_told_at_once() -> None:
     spec["symptom"] = "fever"
     spec["hypotheses"][0]["when"] = "1 == 2"
     assert {problem.field for problem in lint("Runbook", spec)} >= {"spec.symptom", "spec.hypotheses[0].when"}
+
+
+def test_experiments_may_use_parameters_and_the_incidents_service() -> None:
+    spec = copy.deepcopy(HIGH_CPU)
+    spec["experiments"] = [THREADS, {"name": "heap", "journal": {"unit": "$(service).service", "since": "$(window)"}}]
+    assert lint("Runbook", spec) == []
