@@ -7,13 +7,14 @@ true and never false; it hands over to a human.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from firstresponder.api.base import JSON
 from firstresponder.api.incident import HypothesisResult
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.runbook import (
     Action,
+    Guard,
     Hypothesis,
     Outcome,
     Recommendation,
@@ -135,12 +136,12 @@ def _follow(spec: Triage, scope: Scope, outcome: Outcome, hypothesis: Hypothesis
 
 def decide(spec: Triage, scope: Scope, margin: int = DEFAULT_MARGIN) -> Decision:
     """Rules 4 to 9: guards, symptom, hypotheses ranked with the margin."""
-    guards = [_judged(spec, scope, guard.name, "Guard", guard.when) for guard in spec.guards]
+    # By name: the order in the file never matters.
+    ordered = sorted(spec.guards, key=lambda each: each.name)
+    guards = [_judged(spec, scope, guard.name, "Guard", guard.when) for guard in ordered]
     verdicts = tuple(guards)
-    for guard, result in zip(spec.guards, guards, strict=True):
-        if result.verdict == "Holds":
-            conclusion = _follow(spec, scope, guard.then, None, f"guard {guard.name}: {result.because}")
-            return Decision(conclusion, verdicts)
+    if held := [(guard, result) for guard, result in zip(ordered, guards, strict=True) if result.verdict == "Holds"]:
+        return Decision(_guarded(spec, scope, held), verdicts)
     if blind := next((result for result in guards if result.verdict == "Unknown"), None):
         message = f"guard {blind.name} cannot be judged: {blind.because}"
         return Decision(HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, message), verdicts)
@@ -154,7 +155,7 @@ def decide(spec: Triage, scope: Scope, margin: int = DEFAULT_MARGIN) -> Decision
             message = f"the symptom {spec.symptom} cannot be judged: {symptom.because}"
             return Decision(HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, message), verdicts)
 
-    ranked = sorted(spec.hypotheses, key=lambda each: -each.likelihood)
+    ranked = sorted(spec.hypotheses, key=lambda each: (-each.likelihood, each.name))
     results = [_judged(spec, scope, each.name, "Hypothesis", each.when, each.likelihood) for each in ranked]
     verdicts = (*verdicts, *results)
     judged = list(zip(ranked, results, strict=True))
@@ -172,6 +173,22 @@ def decide(spec: Triage, scope: Scope, margin: int = DEFAULT_MARGIN) -> Decision
         return Decision(HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, message), verdicts)
     conclusion = _follow(spec, scope, winner.then, winner, f"cause: {winner.name}")
     return Decision(conclusion, verdicts, _rendered(winner.then.recommendations, scope))
+
+
+def _guarded(spec: Triage, scope: Scope, held: Sequence[tuple[Guard, HypothesisResult]]) -> Conclusion:
+    """Rule 4. Of several guards the first gives the reason, and all that they name are told all of it."""
+    first, *others = (
+        _follow(spec, scope, guard.then, None, f"guard {guard.name}: {result.because}") for guard, result in held
+    )
+    for other in others:
+        if isinstance(first, HandOver) and isinstance(other, HandOver):
+            first = replace(
+                first,
+                message=f"{first.message}; {other.reason}: {other.message}",
+                to=tuple(dict.fromkeys(first.to + other.to)),
+                human_action=" ".join(filter(None, (first.human_action, other.human_action))),
+            )
+    return first
 
 
 def _differs(one: Outcome, other: Outcome) -> bool:
