@@ -46,4 +46,4 @@ class Analyst(Protocol):
         """The names of the runbook's experiments that would tell more. They are run before ``findings`` is asked."""
 
     def findings(self, case: Case) -> RootCause:
-        """What is known about the cause, for people."""
+        """What is known about the cause, for people; of any length, and cut to size by whoever asks."""

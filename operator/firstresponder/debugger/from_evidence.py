@@ -48,10 +48,11 @@ class FromEvidence:
         near = _near(case, host)
         sighting = _sighting(near)
         text = case.cause.root_cause if case.cause is not None else None
-        return RootCause(
+        # Not checked for length: whoever asks cuts to size, and a long word must not cost all the others.
+        return RootCause.model_construct(
             summary=_told(case, text.summary) if text is not None else None,
             symptom=_symptom(case),
-            failure_point=FailurePoint(
+            failure_point=FailurePoint.model_construct(
                 component=_known(case, text.component if text is not None else None) or case.service,
                 host=host,
                 release=_known(case, text.release if text is not None else None) or _release(near),

@@ -183,6 +183,21 @@ def test_what_an_analyst_says_is_redacted_neutralised_and_cut(monkeypatch: pytes
     assert cause.failure_point.request == "\\u202eabc"
 
 
+def test_words_of_the_runbook_that_are_too_long_are_cut_and_cost_no_others() -> None:
+    runbook = high_cpu()
+    spec = runbook["spec"]
+    long = " || ".join(f"health.status == {200 + number}" for number in range(80))
+    spec["verify"]["criteria"][2]["require"] = long
+    spec["hypotheses"][0]["rootCause"] |= {"component": "gateway " * 200, "minimalFix": "restart " * 200}
+    world = World(runbook=runbook)
+    world.settle()
+    cause = world.incident.status.root_cause
+    assert cause is not None
+    assert cause.summary == "memory leak or endless loop in api-gateway"
+    assert {len(cause.minimal_fix or ""), len(cause.verification[2])} == {FINDING_LIMIT}
+    assert RootCause.model_validate(cause.model_dump()) == cause
+
+
 def test_an_analyst_gets_only_experiments_that_the_runbook_declares(monkeypatch: pytest.MonkeyPatch) -> None:
     world = by(monkeypatch, Says(RootCause(), ["heap", "processes", "restart/unit", "nobody"]), THREADS, HEAP)
     (effect,) = world.performed(Experiment)
