@@ -322,6 +322,12 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     ),
     # Exactly one of several kinds: neither none nor two.
     ("Runbook", "spec.diagnostics.0", {"name": "none"}, f"spec.diagnostics[0]: Invalid value: {ONE_PROBE}"),
+    (
+        "Runbook",
+        "spec.experiments",
+        [{"name": "memory", "command": {"argv": ["free"], "output": "jc"}}],
+        "spec.experiments[0].command: Invalid value: output: jc needs a parser, no other output",
+    ),
     ("Runbook", "spec.diagnostics.0", TWO_PROBES, f"spec.diagnostics[0]: Invalid value: {ONE_PROBE}"),
     ("TriagePlaybook", "spec.diagnostics.0", TWO_PROBES, f"spec.diagnostics[0]: Invalid value: {ONE_PROBE}"),
     *[
