@@ -97,7 +97,8 @@ class HttpArguments(ApiModel):
     url: Template
     """The address as whoever asks reaches it; a template."""
     from_: Annotated[Literal["host", "operator"], Field(alias="from")] = "host"
-    """Who asks: the host itself, or the operator, as a client of the service would."""
+    """Who asks: the host itself, or the operator, as a client of the service would. Neither follows a redirect, and
+    the operator asks no address of its own machine and no link-local one."""
 
 
 class InventoryArguments(ApiModel):

@@ -103,8 +103,8 @@ def _host(case: Case) -> str | None:
 
 
 def _near(case: Case, host: str | None) -> list[Evidence]:
-    """What was seen there: first what the cause rests on, for the rest may be noise."""
-    seen = [each for each in case.evidence if each.unavailable is None and each.host == host]
+    """What was seen there, also from the operator: first what the cause rests on, for the rest may be noise."""
+    seen = [each for each in case.evidence if each.unavailable is None and each.host in {host, None}]
     return sorted(seen, key=lambda each: each.name not in case.rests_on)
 
 
@@ -174,7 +174,11 @@ def _seen(sighting: _Sighting) -> str:
     source, count = sighting.named_by, sighting.named_by.values.get("count")
     whole = f" ({format_value(count, 32)} in all)" if isinstance(count, int | float) else ""
     often = f"in {sighting.lines} of the {sighting.kept} newest lines" if sighting.lines else "in the lines"
-    return f"{sighting.request} is named {often} of {source.name}{whole} on {source.host}"
+    return f"{sighting.request} is named {often} of {source.name}{whole} {_from(source)}"
+
+
+def _from(evidence: Evidence) -> str:
+    return f"on {evidence.host}" if evidence.host is not None else "from the operator"
 
 
 def _reproduction(case: Case, near: Sequence[Evidence], sighting: _Sighting | None) -> list[str]:
@@ -185,7 +189,7 @@ def _reproduction(case: Case, near: Sequence[Evidence], sighting: _Sighting | No
         steps.append(f"send {request} to {case.service} on a host without production traffic; {_seen(sighting)}")
     else:
         behind = [each for each in near if each.name in case.rests_on][:_LOOKS]
-        steps += [f"look at {_what(case, each)} on {each.host}: {_values(each)}" for each in behind]
+        steps += [f"look at {_what(case, each)} {_from(each)}: {_values(each)}" for each in behind]
     if isinstance(case.spec, RunbookSpec):
         name = case.spec.symptom
         expression = next((each.expression for each in case.spec.variables if each.name == name), name)

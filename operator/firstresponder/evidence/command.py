@@ -93,8 +93,8 @@ PROBE = Probe(
         "text": "With `output: text`: what it printed, without the last line feed",
         "lines": "With `output: lines`: the same as a list of lines",
         "json": "With `output: json`: the JSON that it printed, without what could be a secret",
-        "jc": "With `output: jc`: what the parser makes of it, with its names and units, without what could "
-        "be a secret",
+        "jc": "With `output: jc`: what the parser makes of it, with its names and units, without what could be a "
+        f"secret; parsers are {', '.join(f'`{name}`' for name in sorted(JC_PARSERS))}",
     },
     argv=_argv,
     parse=_parse,

@@ -73,7 +73,7 @@ def _parse(arguments: ProcessesArguments, output: CommandOutput, context: Contex
 
 
 def _is_idle(process: dict[str, JSON]) -> bool:
-    return max(process["cpuPercent"], process["memoryPercent"]) < _IDLE
+    return bool(max(process["cpuPercent"], process["memoryPercent"]) < _IDLE)
 
 
 def _described(sample: _Sample, placed: dict[int, _Placed]) -> dict[str, JSON]:

@@ -214,6 +214,14 @@ def test_without_a_request_the_looks_behind_the_cause_are_the_way_to_see_it_agai
     ]
 
 
+def test_what_the_operator_saw_itself_is_a_look_too() -> None:
+    leak = runbook().hypotheses[0].model_copy(update={"when": "!path.open"})
+    spec = runbook().model_copy(update={"hypotheses": [leak]})
+    outside = seen("path", open=False).model_copy(update={"host": None})
+    steps = findings(outside, spec=spec).reproduction
+    assert steps[0] == "look at path (tcp: host db-01, port 5432) from the operator: {open: false}"
+
+
 def test_criteria_guards_and_the_way_back_become_the_end_and_the_stops() -> None:
     found = findings(*EVIDENCE)
     assert found.verification == ["quiet: oom.count == 0.0"]
