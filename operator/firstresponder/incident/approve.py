@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from firstresponder.actions.catalogue import TYPES
 from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.base import condition, is_true
 from firstresponder.api.incident import Attempt, AttemptState, IncidentStatus, Phase, RoleCast
@@ -16,7 +17,7 @@ from firstresponder.expressions import TemplateError
 from firstresponder.incident.decide import scope_of, still_holds
 from firstresponder.incident.escalate import escalated
 from firstresponder.incident.ground import Ground, NoGround, ground
-from firstresponder.incident.look import observe, unit_evidence, values_of
+from firstresponder.incident.look import observe, values_of
 from firstresponder.incident.packet import CLOCK_SKEW, digest_of, request_spec
 from firstresponder.incident.plan import CheckGate, CloseRequest, Consume, CreateRequest, Event, Observe, Plan, wait
 from firstresponder.incident.record import marked, noted, observed, updated
@@ -245,9 +246,8 @@ def misfit(
     if abs(info.time - now.timestamp()) > CLOCK_SKEW.total_seconds():
         return f"the clock of {host.name} is more than 60 s off now"
     values = values_of(observation.evidence)
-    instance = values.get(unit_evidence(action), {}).get("invocationID")
-    if len(order.arguments) > 1 and instance != order.arguments[1]:
-        return f"{order.arguments[0]} is no longer the running instance that was approved for restart"
+    if changed := TYPES[action.type].changed(action, order, values):
+        return changed
     return still_holds(base.spec, action, hypothesis, scope_of(base.spec, base.setting, values))
 
 

@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from firstresponder.actions.catalogue import TYPES
 from firstresponder.api.base import ApiModel, duration_seconds
-from firstresponder.api.diagnostics import UnitArguments
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Evidence, IncidentStatus, Unavailable
-from firstresponder.api.runbook import Action, RunbookSpec, Triage
+from firstresponder.api.runbook import RunbookSpec, Triage
 from firstresponder.expressions import Scope, render_argument
 from firstresponder.incident.decide import Setting, scope_of
 from firstresponder.incident.plan import Observe, ProbeRequest
@@ -27,11 +27,6 @@ def setting_of(service: str, parameters: Mapping[str, Any], hosts: Mapping[str, 
         for role, host in hosts.items()
     }
     return Setting(service, parameters, known)
-
-
-def unit_evidence(action: Action) -> str:
-    """The name of the unit diagnostic that a restart brings with it; no runbook can use this name."""
-    return f"{action.name}/unit"
 
 
 def _rendered(arguments: ApiModel, scope: Scope, allowed: frozenset[str]) -> ApiModel:
@@ -76,15 +71,16 @@ def observe(
     if only is None and isinstance(spec, RunbookSpec):
         probes += [
             ProbeRequest(
-                name=unit_evidence(action),
+                name=companion.name,
                 role=action.role,
                 host=hosts[action.role].name,
-                probe="unit",
-                arguments=UnitArguments(unit=render_argument(action.restart_unit.unit, scope, allowed)),
+                probe=companion.probe,
+                arguments=_rendered(companion.arguments, scope, allowed),
                 timeout=None,
             )
             for action in spec.actions
-            if action.restart_unit is not None and action.role in hosts
+            if action.role in hosts and action.type in TYPES
+            for companion in TYPES[action.type].companions(action)
         ]
     return Observe(runbook, tuple(probes), tuple(sorted({probe.host for probe in probes})))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from firstresponder.actions.action import Given, kebab
+from firstresponder.actions.catalogue import TYPES
 from firstresponder.api.base import JSON, seconds
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import ApprovalRequestReference, Incident
@@ -25,16 +27,14 @@ from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.runbook import Action, RunbookSpec
 from firstresponder.expressions import Scope, TemplateError, render_argument, render_text
 from firstresponder.incident.decide import Proposed
-from firstresponder.incident.look import unit_evidence, values_of
-from firstresponder.incident.snapshot import Observation, Snapshot
+from firstresponder.incident.look import values_of
+from firstresponder.incident.snapshot import Snapshot
 from firstresponder.runbooks.names import compiled, free_of_evidence, names_in
 from firstresponder.safety.digest import sha256_digest
 
 CLOCK_SKEW = timedelta(seconds=60)
 """Clocks further apart than this make the expiry of an order meaningless."""
 _EXPIRY_MARGIN = 120
-_SETTLE_SECONDS = 5
-_INVOCATION = re.compile(r"^[0-9a-f]{32}$")
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,6 @@ class Refused:
 
     reason: EscalationReason
     message: str
-
-
-def kebab(action_type: str) -> str:
-    """``restartUnit`` → ``restart-unit``: the action's file on the host and its default class."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", action_type).lower()
 
 
 def digest_of(bound: BoundPacket) -> str:
@@ -91,55 +86,49 @@ def _class_of(snapshot: Snapshot, action: Action) -> tuple[str, int] | Refused:
     return name, max(found.spec.required_approvals, action.approval.required_approvals)
 
 
-def _restart_order(
+def _orders(
     snapshot: Snapshot,
     now: datetime,
-    spec: RunbookSpec,
     action: Action,
     host: Host,
-    observation: Observation,
-    scope: Scope,
+    given: Given,
     expiration: datetime,
-    ordinal: int,
-) -> tuple[Order, str] | Refused:
-    """The order of a restart and the unit it is for."""
-    info = observation.hosts.get(host.name)
-    unit = values_of(observation.evidence).get(unit_evidence(action))
-    restart = action.restart_unit
-    if info is None or unit is None or restart is None:
-        return Refused(EscalationReason.EVIDENCE_UNAVAILABLE, f"{host.name} did not say who it is or how the unit is")
-    try:
-        target = render_argument(restart.unit, scope, free_of_evidence(spec))
-    except TemplateError as error:
-        return Refused(EscalationReason.INVALID_RUNBOOK, f"the unit to restart: {error}")
-    if unit.get("loadState") != "loaded":
-        text = f"unit {target} is not loaded on {host.name} (LoadState {unit.get('loadState', 'unknown')})"
-        return Refused(EscalationReason.PRECONDITION_FAILED, text)
-    if "restart-unit" not in info.actions:
-        text = f"{host.name} does not declare the action restart-unit: prepare it with host/install"
+) -> list[Order] | Refused:
+    """What the host would receive, with ordinals in a row after those of earlier packets."""
+    observation = snapshot.observation
+    info = observation.hosts.get(host.name) if observation is not None else None
+    if info is None:
+        return Refused(EscalationReason.EVIDENCE_UNAVAILABLE, f"{host.name} did not say who it is")
+    kind = TYPES[action.type]
+    for companion in kind.companions(action):
+        if companion.name not in given.seen:
+            return Refused(EscalationReason.EVIDENCE_UNAVAILABLE, f"{companion.name} was not observed on {host.name}")
+    if unfit := kind.unfit(action, given):
+        return Refused(EscalationReason.PRECONDITION_FAILED, f"{host.name}: {unfit}")
+    steps = kind.steps(action, given)
+    if undeclared := sorted({step.name for step in steps} - set(info.actions)):
+        text = f"{host.name} does not declare the action {', '.join(undeclared)}: prepare it with host/install"
         return Refused(EscalationReason.PRECONDITION_FAILED, text)
     if abs(info.time - now.timestamp()) > CLOCK_SKEW.total_seconds():
         text = (
             f"the clock of {host.name} is {info.time - now.timestamp():+.0f} s off; more than 60 s makes expiry unsafe"
         )
         return Refused(EscalationReason.PRECONDITION_FAILED, text)
-    invocation = str(unit.get("invocationID", ""))
-    arguments = [target, invocation] if _INVOCATION.fullmatch(invocation) else [target]
-    # As long as the unit itself may take (stop twice: the stop, and a failing start's clean-up).
-    own = 2 * float(unit.get("timeoutStopSeconds", 0)) + float(unit.get("timeoutStartSeconds", 0)) + _SETTLE_SECONDS
     remaining = int((expiration - now).total_seconds()) + _EXPIRY_MARGIN
-    order = Order(
-        host=info.machine,
-        boot=info.boot,
-        action=kebab(action.type),
-        arguments=arguments,
-        timeout_seconds=int(max(seconds(restart.timeout).total_seconds(), own)),
-        not_after=int(info.time) + remaining,
-        not_after_uptime=info.uptime + remaining,
-        incident=snapshot.incident.metadata.uid,
-        attempt=ordinal,
-    )
-    return order, target
+    return [
+        Order(
+            host=info.machine,
+            boot=info.boot,
+            action=step.name,
+            arguments=list(step.arguments),
+            timeout_seconds=math.ceil(step.timeout),
+            not_after=int(info.time) + remaining,
+            not_after_uptime=info.uptime + remaining,
+            incident=snapshot.incident.metadata.uid,
+            attempt=ordinal,
+        )
+        for ordinal, step in enumerate(steps, next_ordinal(snapshot.incident))
+    ]
 
 
 def next_ordinal(incident: Incident) -> int:
@@ -183,7 +172,7 @@ def build_packet(
 ) -> DecisionPacket | Refused:
     """The packet for a proposed action, or why there can be none."""
     action, revision, observation = proposed.action, snapshot.revision, snapshot.observation
-    if action.restart_unit is None:
+    if action.type not in TYPES:
         text = f"{action.name} is of type {action.type}, which this version cannot perform"
         return Refused(EscalationReason.ACTION_NOT_SUPPORTED, text)
     host = hosts.get(action.role)
@@ -198,11 +187,15 @@ def build_packet(
     action_class, required = allowed
     # Whole seconds, as the API writes times: the digest must not depend on what is cut off.
     expiration = (now + seconds(action.approval.expires_after)).replace(microsecond=0)
-    ordinal = next_ordinal(snapshot.incident)
-    made = _restart_order(snapshot, now, spec, action, host, observation, scope, expiration, ordinal)
-    if isinstance(made, Refused):
-        return made
-    order, target = made
+    allowed_names = free_of_evidence(spec)
+    given = Given(lambda template: render_argument(template, scope, allowed_names), values_of(observation.evidence))
+    try:
+        orders = _orders(snapshot, now, action, host, given, expiration)
+        target = TYPES[action.type].target(action, given)
+    except TemplateError as error:
+        return Refused(EscalationReason.INVALID_RUNBOOK, f"an argument of {action.name}: {error}")
+    if isinstance(orders, Refused):
+        return orders
 
     def told(template: str | None) -> str | None:
         return render_text(template, scope) if template is not None else None
@@ -213,7 +206,7 @@ def build_packet(
             name=action.name, type=action.type, target=target, host=host.name, role=action.role
         ),
         hypothesis=proposed.hypothesis.name,
-        orders=[order],
+        orders=orders,
         parameters=dict(parameters),
         preconditions=[
             *(Requirement(name=guard.name, require=f"!({guard.when})") for guard in spec.guards),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from firstresponder.actions.catalogue import TYPES
 from firstresponder.api.base import JSON, format_time
 from firstresponder.api.packet import DecisionPacket, ProposedAction
 from firstresponder.safety.neutralise import neutralise, shown
@@ -16,10 +17,6 @@ from firstresponder.safety.neutralise import neutralise, shown
 _WHOLE = 1 << 20
 """More than any bound text can be long, every character of it written out."""
 _SHOWN = 4096
-
-_VERBS = {"restartUnit": "restart"}
-_REPORTED_TYPES = {"restartUnit": "restart_service"}
-"""Action types in the words of incident reports, which name what happens to the service."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +56,8 @@ class PacketText:
 
 def action_clause(action: ProposedAction) -> str:
     """What an action does where: ``restart api-gateway.service on api-gateway-03``."""
-    verb = _VERBS.get(action.type, action.type)
-    return _whole(f"{verb} {action.target} on {action.host}")
+    known = TYPES.get(action.type)
+    return _whole(f"{known.verb if known is not None else action.type} {action.target} on {action.host}")
 
 
 def packet_text(packet: DecisionPacket) -> PacketText:
@@ -134,7 +131,8 @@ def packet_document(packet: PacketText) -> dict[str, JSON]:
 
 def reported_type(action_type: str) -> str:
     """An action's type in the words of incident reports."""
-    return _REPORTED_TYPES.get(action_type, snake(action_type))
+    known = TYPES.get(action_type)
+    return known.reported if known is not None else snake(action_type)
 
 
 def snake(camel: str) -> str:
