@@ -7,12 +7,12 @@ no evidence; numbers of evidence only once they were checked.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.packet import Order
-from firstresponder.api.runbook import Action
+from firstresponder.api.runbook import Action, Method
 
 Seen = Mapping[str, Mapping[str, JSON]]
 """Name of a diagnostic → what it saw, for those that saw anything."""
@@ -29,6 +29,14 @@ class Companion:
 
 
 @dataclass(frozen=True)
+class Count:
+    """How many instances there are, and how many there shall be."""
+
+    current: int
+    desired: int
+
+
+@dataclass(frozen=True)
 class Given:
     """What an action's arguments are made of."""
 
@@ -36,6 +44,10 @@ class Given:
     """Fills in a template as an argument. Raises ValueError where it needs what is not known or may not be used."""
     seen: Seen
     """What the action's companions saw."""
+    count: Count | None = None
+    """Checked against its bounds; of actions that change the size of a pool."""
+    methods: tuple[Method, ...] = ()
+    """Those that were admitted; of actions that have several."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,8 @@ class HostAction:
     arguments: tuple[str, ...]
     timeout: float
     """Seconds that it may take."""
+    method: str | None = None
+    """The method's name in the runbook, where the action has several."""
 
 
 def kebab(camel: str) -> str:
@@ -68,6 +82,13 @@ class ActionType:
     """What it is done to, for people."""
     steps: Callable[[Action, Given], tuple[HostAction, ...]]
     """What the host is asked for, in order. Raises ValueError as ``Given.render`` does."""
+    tool: str | None = None
+    """The program that does it on the host, where people know it by name."""
+    preview: Callable[[Action, Given], HostAction | None] = lambda _action, _given: None
+    """What the host is asked to run dry before people are asked; None where there is nothing to run dry. Raises
+    ValueError as ``steps`` does."""
+    gaps: Callable[[Sequence[str]], str | None] = lambda _: None
+    """Why the lines that a preview printed do not tell all that would change; None if they do."""
     companions: Callable[[Action], tuple[Companion, ...]] = lambda _: ()
     unfit: Callable[[Action, Given], str | None] = lambda _action, _given: None
     """A precondition of its own: why it cannot be proposed on what was seen; None if it can."""

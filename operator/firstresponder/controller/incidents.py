@@ -22,6 +22,7 @@ from firstresponder.incident.plan import (
     Observe,
     Pin,
     Plan,
+    RunPreview,
     Seal,
     SendOrder,
 )
@@ -135,6 +136,8 @@ class IncidentReconciler:
             case Observe():
                 # An observation may take long; what was seen of the gate before it is old.
                 return replace(facts, observation=await self._hosts.observe(effect, hosts), gate=None)
+            case RunPreview():
+                return replace(facts, preview=await self._hosts.run_preview(effect, hosts))
             case AskLedger():
                 return replace(facts, ledger=await self._hosts.ask_ledger(effect, hosts))
             case SendOrder():

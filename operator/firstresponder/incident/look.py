@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from firstresponder.actions.catalogue import TYPES
@@ -14,7 +14,7 @@ from firstresponder.api.runbook import RunbookSpec, Triage
 from firstresponder.expressions import Scope, render_argument
 from firstresponder.incident.decide import Setting, scope_of
 from firstresponder.incident.plan import Observe, ProbeRequest
-from firstresponder.runbooks.names import free_of_evidence
+from firstresponder.runbooks.names import compiled, free_of_evidence, names_in
 
 _ONE_VALUE, _ALL_VALUES = 32 * 1024, 160 * 1024
 """Bytes of JSON that one diagnostic, and all together, may take; a status stays below 256 KiB."""
@@ -48,11 +48,13 @@ def observe(
     *,
     not_before: float | None = None,
     only: frozenset[str] | None = None,
+    also: Collection[str] = (),
 ) -> Observe:
     """One round: every diagnostic (or ``only`` those named) on the host of its role, in parallel.
 
-    Roles without a host are left unobserved. Raises TemplateError when an argument needs what is not known
-    or may not be used.
+    Hosts that could be acted on, or those that ``also`` names beside ``only`` some diagnostics, are asked who they are
+    too. Roles without a host are left unobserved. Raises TemplateError when an argument needs what is not known or
+    may not be used.
     """
     scope, allowed = scope_of(spec, setting, {}), free_of_evidence(spec)
     probes = [
@@ -68,7 +70,9 @@ def observe(
         for diagnostic in spec.diagnostics
         if diagnostic.role in hosts and (only is None or diagnostic.name in only)
     ]
+    asked = {probe.host for probe in probes} | set(also)
     if only is None and isinstance(spec, RunbookSpec):
+        asked |= {hosts[action.role].name for action in spec.actions if action.role in hosts}
         probes += [
             ProbeRequest(
                 name=companion.name,
@@ -79,10 +83,24 @@ def observe(
                 timeout=None,
             )
             for action in spec.actions
-            if action.role in hosts and action.type in TYPES
+            if action.role in hosts
             for companion in TYPES[action.type].companions(action)
         ]
-    return Observe(runbook, tuple(probes), tuple(sorted({probe.host for probe in probes})))
+    return Observe(runbook, tuple(probes), tuple(sorted(asked)))
+
+
+def diagnostics_behind(spec: Triage, expressions: Iterable[str]) -> frozenset[str]:
+    """The diagnostics that these expressions rest on, directly or through variables."""
+    names = names_in(spec)
+    variables = {variable.name: variable.expression for variable in spec.variables}
+    wanted = list(expressions)
+    found: set[str] = set()
+    while wanted:
+        for name in compiled(wanted.pop(), names).names - found:
+            found.add(name)
+            if name in variables:
+                wanted.append(variables[name])
+    return frozenset(found & {diagnostic.name for diagnostic in spec.diagnostics})
 
 
 def bounded(evidence: Sequence[Evidence], beside: Sequence[Evidence] = ()) -> tuple[Evidence, ...]:
