@@ -207,6 +207,26 @@ def test_a_bad_parameter_is_refused_by_name_and_never_clamped(parameters: dict[s
     assert "spec.parameters." in world.incident.status.escalation.message
 
 
+@pytest.mark.parametrize(
+    ("label", "reason"), [("90", None), ("101", "PreconditionFailed"), ("high", "PreconditionFailed")]
+)
+def test_a_parameter_can_come_from_a_label_of_the_alert_and_is_checked_like_any_other(
+    label: str, reason: str | None
+) -> None:
+    runbook = high_cpu()
+    runbook["spec"]["parameters"][0]["fromAlertLabel"] = "threshold"
+    world = World(runbook=runbook, incident=incident(alert={"name": "High", "labels": {"threshold": label}}))
+    world.settle()
+    assert world.reason == reason
+    if reason is None:
+        assert world.incident.status.parameters["cpuThreshold"] == "90"
+        world.review("alice@example.com")
+        world.settle()
+        world.values = recovered()
+        world.pass_time(minutes=6)
+        assert world.phase() == Phase.RESOLVED
+
+
 def test_an_abort_before_the_start_ends_without_a_run() -> None:
     world = approved()
     world.patch(abort=True)
