@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from firstresponder.actions.action import Count
@@ -16,7 +15,7 @@ from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.runbook import Action, RunbookSpec
 from firstresponder.expressions import TemplateError
 from firstresponder.incident.attempts import begun, order_ids
-from firstresponder.incident.decide import Planned, count_changed, scope_of, still_holds
+from firstresponder.incident.decide import HandOver, Planned, count_changed, scope_of, still_holds
 from firstresponder.incident.escalate import escalated
 from firstresponder.incident.ground import Ground, NoGround, acted_ground, ground
 from firstresponder.incident.look import diagnostics_behind, observe, values_of
@@ -234,17 +233,9 @@ def gate_lost(snapshot: Snapshot, now: datetime, message: str) -> Plan:
     return escalated(snapshot, now, EscalationReason.PACKET_SUPERSEDED, text, status=status)
 
 
-@dataclass(frozen=True)
-class Strange:
-    """Why a host is not the one that a packet is for, as far as it can be known."""
-
-    reason: EscalationReason
-    message: str
-
-
 def strangeness(
     packet: DecisionPacket, roles: Sequence[RoleCast], base: Ground[RunbookSpec], observation: Observation
-) -> Strange | None:
+) -> HandOver | None:
     """Why the packet's orders are not for what answers there now; None if they are.
 
     ``roles`` are the hosts as triage cast them; for a way back only the one that is acted on matters.
@@ -253,20 +244,20 @@ def strangeness(
     if bound.undoes is not None:
         roles = [each for each in roles if each.role == bound.proposed_action.role]
     if problem := recast(roles, base.hosts):
-        return Strange(EscalationReason.PACKET_SUPERSEDED, problem)
+        return HandOver(EscalationReason.PACKET_SUPERSEDED, problem)
     host = base.hosts.get(bound.proposed_action.role)
     if host is None or host.name != bound.proposed_action.host or host.spec.host_keys[0] != bound.host_key:
         text = f"the host of role {bound.proposed_action.role} is no longer the one that the packet is for"
-        return Strange(EscalationReason.PACKET_SUPERSEDED, text)
+        return HandOver(EscalationReason.PACKET_SUPERSEDED, text)
     info = observation.hosts.get(host.name)
     if info is None:
         text = f"{host.name} does not answer now: {observation.unreachable.get(host.name, 'unknown reason')}"
-        return Strange(EscalationReason.EVIDENCE_UNAVAILABLE, text)
+        return HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, text)
     if (info.machine, info.boot) != (bound.orders[0].host, bound.orders[0].boot):
         text = f"{host.name} rebooted or is another machine since the packet was made"
-        return Strange(EscalationReason.PACKET_SUPERSEDED, text)
+        return HandOver(EscalationReason.PACKET_SUPERSEDED, text)
     if problem := clock_problem(host, observation):
-        return Strange(EscalationReason.PACKET_SUPERSEDED, problem)
+        return HandOver(EscalationReason.PACKET_SUPERSEDED, problem)
     return None
 
 

@@ -7,7 +7,6 @@ not done.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from firstresponder.api.incident import IncidentStatus, Phase
 from firstresponder.api.packet import DecisionPacket, Order
@@ -20,61 +19,79 @@ from firstresponder.incident.decide import HandOver, guarded, scope_of, until_ve
 from firstresponder.incident.escalate import escalated
 from firstresponder.incident.ground import Ground, NoGround, acted_ground
 from firstresponder.incident.look import diagnostics_behind, observe, values_of
-from firstresponder.incident.plan import CheckGate, Plan
+from firstresponder.incident.plan import CheckGate, Observe, Plan
 from firstresponder.incident.record import marked, noted, observed, updated
-from firstresponder.incident.snapshot import Snapshot
+from firstresponder.incident.snapshot import Gate, Observation, Snapshot
 
 
 def go_on(snapshot: Snapshot, now: datetime, packet: DecisionPacket, order: Order) -> Plan:
     """Start the next order, skip what is left because the target is met, or stop."""
-    incident, request = snapshot.incident, snapshot.request
-    if incident.spec.abort:
-        return _stopped(snapshot, now, packet, order, EscalationReason.ABORTED, "spec.abort was set")
-    if incident.metadata.deletion_timestamp is not None:
-        return _stopped(snapshot, now, packet, order, EscalationReason.ABORTED, "the Incident is being deleted")
-    problem = unapproved(snapshot, packet)
-    if problem is not None or request is None:
-        return _stopped(snapshot, now, packet, order, EscalationReason.PACKET_SUPERSEDED, problem or "no request")
-    if now >= packet.bound.expiration_time:
-        text = f"the approval ended at {packet.bound.expiration_time:%FT%TZ}"
-        human = "Part of the approved action was done before its approval ended: decide how to go on."
-        return _stopped(snapshot, now, packet, order, EscalationReason.APPROVAL_EXPIRED, text, human_action=human)
+    incident, request, observation = snapshot.incident, snapshot.request, snapshot.observation
+    if halt := _no_longer_approved(snapshot, now, packet):
+        return _stopped(snapshot, now, packet, order, halt)
     base = acted_ground(snapshot)
     if isinstance(base, NoGround):
-        return _stopped(snapshot, now, packet, order, base.reason, base.message)
-    if snapshot.observation is None:
-        return _look(snapshot, now, base, packet, order)
+        return _stopped(snapshot, now, packet, order, HandOver(base.reason, base.message))
+    if observation is None:
+        try:
+            return Plan(effect=_fresh_look(base, packet))
+        except TemplateError as error:
+            return _stopped(snapshot, now, packet, order, HandOver(EscalationReason.INVALID_RUNBOOK, str(error)))
     if snapshot.gate is None:  # after the look, which may take long
         return Plan(effect=CheckGate())
-    if not snapshot.gate.safe:
-        text = f"the approval gate does not hold, so nobody knows who wrote the reviews: {snapshot.gate.message}"
-        return _stopped(snapshot, now, packet, order, EscalationReason.PACKET_SUPERSEDED, text)
-    if odd := strangeness(packet, incident.status.roles, base, snapshot.observation):
-        return _stopped(snapshot, now, packet, order, odd.reason, odd.message)
-    scope = scope_of(base.spec, base.setting, values_of(snapshot.observation.evidence))
-    halt, _ = guarded(base.spec, scope)
-    if isinstance(halt, HandOver):
-        more = {"to": halt.to, "human_action": halt.human_action}
-        return _stopped(snapshot, now, packet, order, halt.reason, halt.message, **more)
-    if packet.bound.until is not None:
-        met = until_verdict(base.spec, packet.bound.until, scope)
-        if met.verdict == "Unknown":
-            text = f"whether the target is met cannot be judged: {met.because}"
-            return _stopped(snapshot, now, packet, order, EscalationReason.EVIDENCE_UNAVAILABLE, text)
-        if met.verdict == "Holds":
-            return _enough(snapshot, now, packet, order, met.because)
+    met = _judged(snapshot, base, packet, observation, snapshot.gate)
+    if isinstance(met, HandOver):
+        return _stopped(snapshot, now, packet, order, met)
+    if met is not None:
+        return _enough(snapshot, now, packet, order, met)
+    assert request is not None  # noqa: S101 - a missing request is not approved
     status = begun(approved(incident.status, incident, request, now), packet, order, now)
     return Plan(status=observed(status, incident), again=True)
 
 
-def _look(snapshot: Snapshot, now: datetime, base: Ground[RunbookSpec], packet: DecisionPacket, order: Order) -> Plan:
+def _no_longer_approved(snapshot: Snapshot, now: datetime, packet: DecisionPacket) -> HandOver | None:
+    """Why people no longer want it, as far as that can be read; None if they do."""
+    if snapshot.incident.spec.abort:
+        return HandOver(EscalationReason.ABORTED, "spec.abort was set")
+    if snapshot.incident.metadata.deletion_timestamp is not None:
+        return HandOver(EscalationReason.ABORTED, "the Incident is being deleted")
+    if problem := unapproved(snapshot, packet):
+        return HandOver(EscalationReason.PACKET_SUPERSEDED, problem)
+    if now >= packet.bound.expiration_time:
+        text = f"the approval ended at {packet.bound.expiration_time:%FT%TZ}"
+        human = "Part of the approved action was done before its approval ended: decide how to go on."
+        return HandOver(EscalationReason.APPROVAL_EXPIRED, text, human_action=human)
+    return None
+
+
+def _fresh_look(base: Ground[RunbookSpec], packet: DecisionPacket) -> Observe:
+    """What the guards and the target rest on, and who the host is. Raises TemplateError."""
     judged = [guard.when for guard in base.spec.guards] + ([packet.bound.until] if packet.bound.until else [])
-    only = diagnostics_behind(base.spec, judged)
-    acting = {packet.bound.proposed_action.host}
-    try:
-        return Plan(effect=observe(base.runbook, base.spec, base.setting, base.hosts, only=only, also=acting))
-    except TemplateError as error:
-        return _stopped(snapshot, now, packet, order, EscalationReason.INVALID_RUNBOOK, str(error))
+    only, acting = diagnostics_behind(base.spec, judged), {packet.bound.proposed_action.host}
+    return observe(base.runbook, base.spec, base.setting, base.hosts, only=only, also=acting)
+
+
+def _judged(
+    snapshot: Snapshot, base: Ground[RunbookSpec], packet: DecisionPacket, observation: Observation, gate: Gate
+) -> str | HandOver | None:
+    """Why the target is met, why nothing more may be done, or None where the next order is called for."""
+    if not gate.safe:
+        text = f"the approval gate does not hold, so nobody knows who wrote the reviews: {gate.message}"
+        return HandOver(EscalationReason.PACKET_SUPERSEDED, text)
+    if strange := strangeness(packet, snapshot.incident.status.roles, base, observation):
+        return strange
+    scope = scope_of(base.spec, base.setting, values_of(observation.evidence))
+    guard, _ = guarded(base.spec, scope)
+    if guard is not None:
+        assert isinstance(guard, HandOver)  # noqa: S101 - a guard leads to a human or to nothing
+        return guard
+    if packet.bound.until is None:
+        return None
+    met = until_verdict(base.spec, packet.bound.until, scope)
+    if met.verdict == "Unknown":
+        text = f"whether the target is met cannot be judged: {met.because}"
+        return HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, text)
+    return met.because if met.verdict == "Holds" else None
 
 
 def _left(packet: DecisionPacket, order: Order) -> str:
@@ -84,18 +101,10 @@ def _left(packet: DecisionPacket, order: Order) -> str:
     return ", ".join(method_of(packet, each) or f"order {each.attempt}" for each in left)
 
 
-def _stopped(
-    snapshot: Snapshot,
-    now: datetime,
-    packet: DecisionPacket,
-    order: Order,
-    reason: EscalationReason,
-    message: str,
-    **more: Any,
-) -> Plan:
-    text = f"stopped before {_left(packet, order)}: {message}"
-    status = marked(snapshot.incident.status, snapshot.incident, now, "Acted", "False", reason.value, text)
-    return escalated(snapshot, now, reason, text, status=status, **more)
+def _stopped(snapshot: Snapshot, now: datetime, packet: DecisionPacket, order: Order, halt: HandOver) -> Plan:
+    text = f"stopped before {_left(packet, order)}: {halt.message}"
+    status = marked(snapshot.incident.status, snapshot.incident, now, "Acted", "False", halt.reason.value, text)
+    return escalated(snapshot, now, halt.reason, text, to=halt.to, human_action=halt.human_action, status=status)
 
 
 def _enough(snapshot: Snapshot, now: datetime, packet: DecisionPacket, order: Order, because: str) -> Plan:

@@ -90,7 +90,7 @@ def offer(snapshot: Snapshot, now: datetime) -> Plan:
         return none(preview.reason, preview.message)
     if isinstance(preview, RunPreview):
         return Plan(effect=preview)
-    packet = _packet(snapshot, base, ready, count, attempt, failure.message, preview)
+    packet = _packet(snapshot, base, ready, before.bound.hypothesis, attempt, failure.message, preview)
     text = f"back from {count.current} to {count.desired} instances"
     plan = asked(snapshot, now, noted(status, now, "RollbackOffered", text), packet)
     return replace(plan, events=(told(failure), *plan.events))
@@ -100,30 +100,29 @@ def _packet(
     snapshot: Snapshot,
     base: Ground[RunbookSpec],
     ready: Prepared,
-    count: Count,
+    hypothesis: str,
     attempt: Attempt,
     failure: str,
     preview: list[Preview],
 ) -> DecisionPacket:
-    status = snapshot.incident.status
-    seen = scope_of(base.spec, base.setting, values_of(evidence_of(status, base.runbook)))
-    before = status.decision_packet
+    seen = scope_of(base.spec, base.setting, values_of(evidence_of(snapshot.incident.status, base.runbook)))
     bound = bound_packet(
         snapshot,
         base,
         ready,
         seen,
-        hypothesis=before.bound.hypothesis if before is not None else "",
+        hypothesis=hypothesis,
         preview=preview,
         preconditions=count_unchanged(ready),
         rollback_plan="This is the way back. A human takes over, whatever becomes of it.",
         undoes=attempt.id,
     )
+    proposed = ready.proposed
     question = (
-        f"The fix did not help. Undo {ready.action.name}: "
-        f"{ready.proposed.target} back from {count.current} to {count.desired} instances?"
+        f"The fix did not help. Undo {proposed.name}: {proposed.target} back from {proposed.current_count} "
+        f"to {proposed.desired_count} instances?"
     )
-    shown = ShownPacket(root_cause=f"the fix did not help: {failure}"[:2048], approval_prompt=question[:2048])
+    shown = ShownPacket(root_cause=f"the fix did not help: {failure}"[:2048], approval_prompt=question)
     return DecisionPacket(bound=bound, shown=shown, digest=digest_of(bound))
 
 
