@@ -265,9 +265,13 @@ class Attempt(StatusModel):
     id: Annotated[str, StringConstraints(max_length=64, pattern=r"^[0-9a-f]{64}$")]
     """The sha256 of the order: the same order can run only once."""
     ordinal: int
-    """Counts the packets of the incident from 1."""
+    """Counts the orders of the incident from 1."""
     action: ShortText
     """The action's name in the runbook."""
+    method: ShortText | None = None
+    """The method's name, where the action has several."""
+    undoes: ShortText | None = None
+    """The id of the attempt that this one takes back."""
     host: ObjectName
     """The Host's name."""
     machine: ShortText

@@ -13,6 +13,7 @@ from rich.text import Text
 from firstresponder.api.incident import Phase
 from firstresponder.cli.packet_view import findings_view, packet_view, reviews_view
 from firstresponder.cli.terminal import heading, labelled, pairs
+from firstresponder.incident.attempts import attempt_name
 from firstresponder.incident.findings import findings_text
 from firstresponder.incident.report import (
     Report,
@@ -105,12 +106,13 @@ def _packet(report: Report, now: datetime) -> Iterator[RenderableType]:
     if not report.packet_intact:
         yield Text("The packet does not match its digest: it was changed after it was made.", style="bold red")
     yield packet_view(report.packet, now)
-    yield reviews_view(report.reviews, report.packet.required_approvals, report.approvals_missing)
+    if report.incident.status.approval_request_ref is not None:  # in mode Observe nobody is asked
+        yield reviews_view(report.reviews, report.packet.required_approvals, report.approvals_missing)
 
 
 def _attempts(report: Report) -> Iterator[RenderableType]:
     for attempt in report.incident.status.attempts:
-        yield heading(f"Attempt {attempt.ordinal}: {attempt.action} on {attempt.host}")
+        yield heading(f"Attempt {attempt.ordinal}: {attempt_name(attempt)} on {attempt.host}")
         ended = moment(attempt.completion_time) if attempt.completion_time is not None else "not known"
         yield labelled(
             [

@@ -23,6 +23,7 @@ from firstresponder.incident.plan import (
     Observe,
     Pin,
     Plan,
+    RunPreview,
     Seal,
     SendOrder,
 )
@@ -138,6 +139,8 @@ class IncidentReconciler:
                 return replace(facts, observation=await self._hosts.observe(effect, hosts), gate=None)
             case Experiment():
                 return replace(facts, experiments=await self._hosts.experiment(effect, hosts))
+            case RunPreview():
+                return replace(facts, preview=await self._hosts.run_preview(effect, hosts))
             case AskLedger():
                 return replace(facts, ledger=await self._hosts.ask_ledger(effect, hosts))
             case SendOrder():

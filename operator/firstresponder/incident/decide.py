@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from firstresponder.actions.action import Count
 from firstresponder.api.base import JSON
 from firstresponder.api.incident import HypothesisResult
 from firstresponder.api.reasons import EscalationReason
@@ -16,6 +17,7 @@ from firstresponder.api.runbook import (
     Action,
     Guard,
     Hypothesis,
+    Method,
     Outcome,
     Recommendation,
     RunbookSpec,
@@ -134,17 +136,24 @@ def _follow(spec: Triage, scope: Scope, outcome: Outcome, hypothesis: Hypothesis
     return Proposed(hypothesis, action)
 
 
-def decide(spec: Triage, scope: Scope, margin: int = DEFAULT_MARGIN) -> Decision:
-    """Rules 4 to 9: guards, symptom, hypotheses ranked with the margin."""
+def guarded(spec: Triage, scope: Scope) -> tuple[Conclusion | None, tuple[HypothesisResult, ...]]:
+    """Rule 4: what follows from the guards, None when all are refuted; and the verdict on each."""
     # By name: the order in the file never matters.
     ordered = sorted(spec.guards, key=lambda each: each.name)
-    guards = [_judged(spec, scope, guard.name, "Guard", guard.when) for guard in ordered]
-    verdicts = tuple(guards)
-    if held := [(guard, result) for guard, result in zip(ordered, guards, strict=True) if result.verdict == "Holds"]:
-        return Decision(_guarded(spec, scope, held), verdicts)
-    if blind := next((result for result in guards if result.verdict == "Unknown"), None):
+    verdicts = tuple(_judged(spec, scope, guard.name, "Guard", guard.when) for guard in ordered)
+    if held := [(guard, result) for guard, result in zip(ordered, verdicts, strict=True) if result.verdict == "Holds"]:
+        return _guarded(spec, scope, held), verdicts
+    if blind := next((result for result in verdicts if result.verdict == "Unknown"), None):
         message = f"guard {blind.name} cannot be judged: {blind.because}"
-        return Decision(HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, message), verdicts)
+        return HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, message), verdicts
+    return None, verdicts
+
+
+def decide(spec: Triage, scope: Scope, margin: int = DEFAULT_MARGIN) -> Decision:
+    """Rules 4 to 9: guards, symptom, hypotheses ranked with the margin."""
+    stopped, verdicts = guarded(spec, scope)
+    if stopped is not None:
+        return Decision(stopped, verdicts)
 
     if isinstance(spec, RunbookSpec):
         symptom = _judged(spec, scope, spec.symptom, "Symptom", spec.symptom)
@@ -229,8 +238,11 @@ def check_preconditions(spec: RunbookSpec, action: Action, scope: Scope) -> Hand
     return None
 
 
-def still_holds(spec: RunbookSpec, action: Action, hypothesis: Hypothesis, scope: Scope) -> str | None:
-    """Rule 14, just before acting: every guard false, symptom, winning ``when`` and preconditions true.
+def still_holds(
+    spec: RunbookSpec, action: Action, hypothesis: Hypothesis, scope: Scope, plan: Planned | None = None
+) -> str | None:
+    """Rule 14, just before acting: every guard false, symptom, winning ``when`` and preconditions true, and the
+    count and each admitted method as they were.
 
     Returns why not, or None when all of it holds.
     """
@@ -238,12 +250,59 @@ def still_holds(spec: RunbookSpec, action: Action, hypothesis: Hypothesis, scope
         result = _judged(spec, scope, guard.name, "Guard", guard.when)
         if result.verdict != "Refuted":
             return f"guard {guard.name} is {result.verdict.lower()} now: {result.because}"
-    for name, expression in ((spec.symptom, spec.symptom), (hypothesis.name, hypothesis.when)):
+    methods = plan.methods if plan is not None else ()
+    required = [(spec.symptom, spec.symptom), (hypothesis.name, hypothesis.when)]
+    for name, expression in [*required, *((method.name, method.when) for method in methods)]:
         result = _judged(spec, scope, name, "Hypothesis", expression)
         if result.verdict != "Holds":
             return f"{name} is {result.verdict.lower()} now: {result.because}"
+    if action.until is not None and (met := until_verdict(spec, action.until, scope)).verdict != "Refuted":
+        return f"until is {met.verdict.lower()} now: {met.because}"
+    if plan is not None and plan.count is not None and (changed := count_changed(spec, action, scope, plan.count)):
+        return changed
     refused = check_preconditions(spec, action, scope)
     return refused.message if refused is not None else None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """How much of an action is called for."""
+
+    count: Count | None = None
+    methods: tuple[Method, ...] = ()
+
+
+def planned(spec: RunbookSpec, action: Action, scope: Scope) -> Planned | HandOver:
+    """How much of the action the evidence calls for: the size of a pool (rule 11), the methods it admits (rule 15)."""
+    if action.ansible_scale is not None:
+        desired = desired_count(spec, action, scope)
+        if isinstance(desired, HandOver):
+            return desired
+        current = current_count(spec, action, scope)
+        return current if isinstance(current, HandOver) else Planned(count=Count(current, desired))
+    if action.methods is None or action.until is None:
+        return Planned()
+    met = until_verdict(spec, action.until, scope)
+    if met.verdict == "Unknown":
+        return HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, f"until of {action.name} is unknown: {met.because}")
+    if met.verdict == "Holds":
+        return HandOver(EscalationReason.PRECONDITION_FAILED, f"until of {action.name} is true already: {met.because}")
+    admitted = []
+    for method in action.methods:
+        result = _judged(spec, scope, method.name, "Precondition", method.when)
+        if result.verdict == "Unknown":
+            text = f"whether {method.name} is called for is unknown: {result.because}"
+            return HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, text)
+        if result.verdict == "Holds":
+            admitted.append(method)
+    if not admitted:
+        return HandOver(EscalationReason.PRECONDITION_FAILED, f"no method of {action.name} is called for")
+    return Planned(methods=tuple(admitted))
+
+
+def until_verdict(spec: RunbookSpec, until: str, scope: Scope) -> HypothesisResult:
+    """Whether the target of an action with several methods is met."""
+    return _judged(spec, scope, "until", "Precondition", until)
 
 
 def desired_count(spec: RunbookSpec, action: Action, scope: Scope) -> int | HandOver:
@@ -251,15 +310,49 @@ def desired_count(spec: RunbookSpec, action: Action, scope: Scope) -> int | Hand
     scale = action.ansible_scale
     if scale is None:
         raise ValueError(f"action {action.name} does not scale anything")
-    numbers = {}
-    for field, expression in (("current", scale.current), ("desired", scale.desired), ("maximum", scale.maximum)):
-        result = compiled(expression, names_in(spec)).evaluate(scope)
-        if isinstance(result.value, bool) or not isinstance(result.value, int | float):
-            message = f"{field} count of {action.name} is unknown: {result.because}"
-            return HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, message)
-        numbers[field] = float(result.value)
-    desired = numbers["desired"]
-    if desired != int(desired) or not scale.minimum <= desired <= numbers["maximum"]:
-        text = f"{desired:g} instances are not a whole number within {scale.minimum} and {numbers['maximum']:g}"
+    found = _number(spec, action, scope, "desired", scale.desired)
+    return within_bounds(spec, action, scope, found) if not isinstance(found, HandOver) else found
+
+
+def within_bounds(spec: RunbookSpec, action: Action, scope: Scope, count: float) -> int | HandOver:
+    """The count, if it is a whole number within the action's declared bounds."""
+    scale = action.ansible_scale
+    if scale is None:
+        raise ValueError(f"action {action.name} does not scale anything")
+    maximum = _number(spec, action, scope, "maximum", scale.maximum)
+    if isinstance(maximum, HandOver):
+        return maximum
+    if count != int(count) or not scale.minimum <= count <= maximum:
+        text = f"{count:g} instances are not a whole number within {scale.minimum} and {maximum:g}"
         return HandOver(EscalationReason.CAPACITY_LIMIT, text)
-    return int(desired)
+    return int(count)
+
+
+def current_count(spec: RunbookSpec, action: Action, scope: Scope) -> int | HandOver:
+    """How many instances there are."""
+    scale = action.ansible_scale
+    if scale is None:
+        raise ValueError(f"action {action.name} does not scale anything")
+    found = _number(spec, action, scope, "current", scale.current)
+    if isinstance(found, HandOver):
+        return found
+    if found != int(found) or found < 0:
+        text = f"current count of {action.name} is {found:g}, which is no number of instances"
+        return HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, text)
+    return int(found)
+
+
+def count_changed(spec: RunbookSpec, action: Action, scope: Scope, count: Count) -> str | None:
+    """Why the pool is not of the size that a packet started from; None if it is."""
+    found = current_count(spec, action, scope)
+    if isinstance(found, HandOver):
+        return found.message
+    return None if found == count.current else f"there are {found} instances now, not {count.current}"
+
+
+def _number(spec: RunbookSpec, action: Action, scope: Scope, field: str, expression: str) -> float | HandOver:
+    result = compiled(expression, names_in(spec)).evaluate(scope)
+    if isinstance(result.value, bool) or not isinstance(result.value, int | float):
+        message = f"{field} count of {action.name} is unknown: {result.because}"
+        return HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, message)
+    return float(result.value)

@@ -7,11 +7,12 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from firstresponder.actions.catalogue import TYPES
 from firstresponder.api.base import ApiModel, duration_seconds
-from firstresponder.api.diagnostics import Diagnostic, UnitArguments
+from firstresponder.api.diagnostics import Diagnostic
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Evidence, IncidentStatus, Unavailable
-from firstresponder.api.runbook import Action, RunbookSpec, Triage
+from firstresponder.api.runbook import RunbookSpec, Triage
 from firstresponder.expressions import Scope, TemplateError, render_argument
 from firstresponder.incident.decide import Setting, scope_of
 from firstresponder.incident.plan import Observe, ProbeRequest
@@ -28,11 +29,6 @@ def setting_of(service: str, parameters: Mapping[str, Any], hosts: Mapping[str, 
         for role, host in hosts.items()
     }
     return Setting(service, parameters, known)
-
-
-def unit_evidence(action: Action) -> str:
-    """The name of the unit diagnostic that a restart brings with it; no runbook can use this name."""
-    return f"{action.name}/unit"
 
 
 def _rendered(arguments: ApiModel, scope: Scope, allowed: frozenset[str]) -> ApiModel:
@@ -54,11 +50,13 @@ def observe(
     *,
     not_before: float | None = None,
     only: frozenset[str] | None = None,
+    also: Collection[str] = (),
 ) -> Observe:
     """One round: every diagnostic (or ``only`` those named) on the host of its role, in parallel.
 
-    Roles without a host are left unobserved. Raises TemplateError when an argument needs what is not known
-    or may not be used.
+    Hosts that could be acted on, or those that ``also`` names beside ``only`` some diagnostics, are asked who they are
+    too. Roles without a host are left unobserved. Raises TemplateError when an argument needs what is not known or
+    may not be used.
     """
     scope, allowed = scope_of(spec, setting, {}), free_of_evidence(spec)
     probes = [
@@ -66,20 +64,23 @@ def observe(
         for diagnostic in spec.diagnostics
         if diagnostic.role in hosts and (only is None or diagnostic.name in only)
     ]
+    asked = set(also)
     if only is None and isinstance(spec, RunbookSpec):
+        asked |= {hosts[action.role].name for action in spec.actions if action.role in hosts}
         probes += [
             ProbeRequest(
-                name=unit_evidence(action),
+                name=companion.name,
                 role=action.role,
                 host=hosts[action.role].name,
-                probe="unit",
-                arguments=UnitArguments(unit=render_argument(action.restart_unit.unit, scope, allowed)),
+                probe=companion.probe,
+                arguments=_rendered(companion.arguments, scope, allowed),
                 timeout=None,
             )
             for action in spec.actions
-            if action.restart_unit is not None and action.role in hosts
+            if action.role in hosts
+            for companion in TYPES[action.type].companions(action)
         ]
-    return _round(runbook, probes)
+    return _round(runbook, probes, asked)
 
 
 def experiments_of(
@@ -115,8 +116,9 @@ def _request(
     )
 
 
-def _round(runbook: str, probes: Sequence[ProbeRequest]) -> Observe:
-    return Observe(runbook, tuple(probes), tuple(sorted({each.host for each in probes if each.host is not None})))
+def _round(runbook: str, probes: Sequence[ProbeRequest], also: Collection[str] = ()) -> Observe:
+    asked = {each.host for each in probes if each.host is not None} | set(also)
+    return Observe(runbook, tuple(probes), tuple(sorted(asked)))
 
 
 def bounded(evidence: Sequence[Evidence], beside: Sequence[Evidence] = ()) -> tuple[Evidence, ...]:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.incident import IncidentStatus
+from firstresponder.api.ledger import PreviewRequest
 from firstresponder.incident.snapshot import Sample
 
 
@@ -55,6 +56,14 @@ class Experiment:
 
     observe: Observe
     seconds: float
+
+
+@dataclass(frozen=True)
+class RunPreview:
+    """Run an action dry on a host, before anybody was asked: the host's own files decide what that may do."""
+
+    host: str
+    request: PreviewRequest
 
 
 @dataclass(frozen=True)
@@ -112,7 +121,19 @@ class Seal:
     attempt_id: str
 
 
-Effect = Pin | Observe | Experiment | CheckGate | CreateRequest | Consume | CloseRequest | AskLedger | SendOrder | Seal
+Effect = (
+    Pin
+    | Observe
+    | Experiment
+    | RunPreview
+    | CheckGate
+    | CreateRequest
+    | Consume
+    | CloseRequest
+    | AskLedger
+    | SendOrder
+    | Seal
+)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from firstresponder.api.incident import (
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.runbook import FollowUp, RunbookSpec, Triage
 from firstresponder.expressions import Scope, TemplateError, render_text
-from firstresponder.incident.analyse import analyse, explained
+from firstresponder.incident.analyse import analyse
 from firstresponder.incident.decide import (
     DEFAULT_MARGIN,
     Conclusion,
@@ -24,7 +24,6 @@ from firstresponder.incident.decide import (
     Led,
     Proposed,
     SelfRecovered,
-    check_preconditions,
     decide,
     scope_of,
 )
@@ -33,8 +32,8 @@ from firstresponder.incident.ground import Ground, NoGround, ground, playbook_gr
 from firstresponder.incident.impact import high_impact
 from firstresponder.incident.look import bounded, observe, values_of
 from firstresponder.incident.matching import Matched, match, runbook_named
-from firstresponder.incident.packet import Refused, build_packet, request_name
 from firstresponder.incident.plan import Event, Experiment, Pin, Plan
+from firstresponder.incident.propose import propose
 from firstresponder.incident.record import marked, noted, observed, updated
 from firstresponder.incident.snapshot import Observation, Revision, Snapshot
 from firstresponder.incident.verify import verification_plan
@@ -181,7 +180,6 @@ def _judged(
 
 
 def _concluded(snapshot: Snapshot, now: datetime, base: Ground[RunbookSpec], observation: Observation) -> Plan:
-    incident = snapshot.incident
     judged = _judged(snapshot, now, base, observation)
     if isinstance(judged, Plan):
         return judged
@@ -196,28 +194,10 @@ def _concluded(snapshot: Snapshot, now: datetime, base: Ground[RunbookSpec], obs
             text = f"{base.runbook} names another runbook, which only a TriagePlaybook may"
             return escalated(snapshot, now, EscalationReason.INVALID_RUNBOOK, text, status=status)
         case Proposed():
-            hypothesis, action = conclusion.hypothesis, conclusion.action
+            hypothesis = conclusion.hypothesis
             status = updated(status, follow_ups=[_told(each, scope) for each in hypothesis.follow_ups])
             status = _triaged(snapshot, now, status, "CauseFound", f"cause: {hypothesis.name}")
-            refused = check_preconditions(base.spec, action, scope)
-            if refused is not None:
-                return _handed_over(snapshot, now, status, refused)
-            plan = verification_plan(base.spec, base.setting)
-            built = build_packet(snapshot, now, base.spec, base.hosts, base.parameters, conclusion, scope, plan)
-            if isinstance(built, Refused):
-                return escalated(snapshot, now, built.reason, built.message, status=status)
-            status = updated(
-                status,
-                phase=Phase.AWAITING_APPROVAL,
-                decision_packet=explained(built, status.root_cause),
-                approval_request_ref=request_name(incident, built),
-            )
-            prompt = built.shown.approval_prompt
-            status = marked(status, incident, now, "Approved", "Unknown", "AwaitingApproval", prompt)
-            status = noted(status, now, "ApprovalRequested", prompt)
-            name = request_name(incident, built).name
-            event = Event("ApprovalRequested", f"{prompt} (kubectl approve {name})", occasion=name)
-            return Plan(status=observed(status, incident), events=(event,), again=True)
+            return propose(snapshot, now, base, observation, status, scope, conclusion)
 
 
 def _handed_over(snapshot: Snapshot, now: datetime, status: IncidentStatus, over: HandOver) -> Plan:

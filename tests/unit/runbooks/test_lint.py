@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from firstresponder.runbooks.lint import lint
+from tests.unit.incident.world import disk_full
 
 RUNBOOKS = Path(__file__).parents[3] / "runbooks"
 HIGH_CPU: dict[str, Any] = yaml.safe_load((RUNBOOKS / "high-cpu.yaml").read_text())["spec"]
@@ -119,6 +120,90 @@ def test_a_problem_is_named_by_its_field(change: Change, problem: str) -> None:
     spec = copy.deepcopy(HIGH_CPU)
     change(spec)
     assert [str(each) for each in lint("Runbook", spec) if str(each).startswith(problem)], lint("Runbook", spec)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda a: a.pop("until"), "until: missing: methods need a condition"),
+        (lambda a: a.update(until="1 == 1"), "until: is always true"),
+        (lambda a: a.update(until="disk.percent < 80"), "until: disk (disk) has no field percent"),
+        (lambda a: a["approval"].pop("class"), "approval.class: missing: name the ActionClass of methods"),
+        (lambda a: a["methods"][1].update(name="journald-vacuum"), "methods[1].name: journald-vacuum is there twice"),
+        (lambda a: a["methods"][0].update(when="nobody"), "methods[0].when: nobody is not known"),
+        (lambda a: a["methods"][0].update(when="disk.usedPercent + 1.0"), "methods[0].when: gives a value"),
+        (lambda a: a["methods"][0].update(tmpfilesClean={}), "methods[0]: give exactly one of journalVacuum"),
+        (
+            lambda a: a["methods"][0]["journalVacuum"].update(olderThan="59m"),
+            "methods[0].journalVacuum.olderThan: 59m is less",
+        ),
+        (
+            lambda a: a["methods"][1]["logrotate"].update(config="$(disk.usedPercent)"),
+            "methods[1].logrotate.config: $(disk) comes from evidence",
+        ),
+        (lambda a: a["methods"][1]["logrotate"].update(config="etc/x"), "methods[1].logrotate.config: etc/x is not an"),
+        (lambda a: a["rollback"].update(offerInverse=True), "rollback.offerInverse: methods has no inverse"),
+        (lambda a: a.update(command={"argv": ["/bin/true"]}), "give exactly one of restartUnit, ansibleScale, methods"),
+        (lambda a: a.update(methods=[]), "methods: List should have at least 1 item"),
+    ],
+)
+def test_a_problem_of_methods_is_named_by_its_field(change: Change, problem: str) -> None:
+    spec = disk_full()["spec"]
+    assert lint("Runbook", spec) == []
+    change(spec["actions"][0])
+    assert [str(each) for each in lint("Runbook", spec) if problem in str(each)], lint("Runbook", spec)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda a: a.update(until="cpuHigh"), "until: ansibleScale has no methods"),
+        (
+            lambda a: a["ansibleScale"].update(current="replicas.number"),
+            "ansibleScale.current: replicas (inventory) has",
+        ),
+        (
+            lambda a: a["ansibleScale"].update(playbook="../x.yml"),
+            "ansibleScale.playbook: ../x.yml must be a path below",
+        ),
+        (lambda a: a["ansibleScale"].update(inventory="/etc/x"), "ansibleScale.inventory: /etc/x must be a path below"),
+        (
+            lambda a: a["ansibleScale"].update(variable="$(replicas.count)"),
+            "ansibleScale.variable: $(replicas) comes from evidence",
+        ),
+        (lambda a: a["ansibleScale"].update(timeout="soon"), "ansibleScale.timeout: String should match pattern"),
+    ],
+)
+def test_a_problem_of_a_scale_is_named_by_its_field(change: Change, problem: str) -> None:
+    spec = copy.deepcopy(HIGH_CPU)
+    change(spec["actions"][1])
+    assert [str(each) for each in lint("Runbook", spec) if problem in str(each)], lint("Runbook", spec)
+
+
+@pytest.mark.parametrize(
+    ("argv", "problem"),
+    [
+        (["/usr/local/sbin/flush", "--service=$(service)"], None),
+        (["flush"], "command.argv: 'flush' is not the absolute path of a program"),
+        (["/bin/flush", "two words"], "command.argv: an argument is empty or holds white space"),
+        (["/bin/flush", "$(errors.count)"], "command.argv[1]: $(errors) comes from evidence"),
+        ([], "command.argv: List should have at least 1 item"),
+    ],
+)
+def test_a_command_is_linted_word_by_word(argv: list[str], problem: str | None) -> None:
+    spec = copy.deepcopy(HIGH_CPU)
+    action = spec["actions"][0]
+    del action["restartUnit"]
+    action["command"] = {"argv": argv}
+    action["approval"]["class"] = "run-command"
+    found = [str(each) for each in lint("Runbook", spec)]
+    assert found == [] if problem is None else any(problem in each for each in found), found
+
+
+def test_a_role_that_is_not_there_is_told_with_what_the_action_looks_at_by_itself() -> None:
+    spec = copy.deepcopy(HIGH_CPU)
+    spec["actions"][0]["role"] = "x"
+    assert any("it also looks at restart/unit there" in str(each) for each in lint("Runbook", spec))
 
 
 def test_all_problems_are_told_at_once() -> None:
