@@ -85,14 +85,14 @@ def test_the_leak_is_real_and_only_a_restart_heals_it(host: Host) -> None:
     assert host.health() == 503
 
     def complained() -> bool:
-        journal = host.run(["journalctl", "--unit", host.service, "--output=cat"]).stdout
+        journal = host.run(["journalctl", "--unit", "api-gateway", "--output=cat"]).stdout
         return "ERROR GET /api/v1/reports java.lang.OutOfMemoryError: Java heap space" in journal
 
     wait_until(complained, 10, "the error in the journal")
     burning = host.run(["ps", "-o", "unit=,ni=,stat=", "-C", "leaky-service"]).stdout.splitlines()
     assert len([line for line in burning if line.split()[0] == "api-gateway.service" and "R" in line.split()[2]]) >= 1
     assert host.health() == 503
-    host.run(["systemctl", "restart", host.service])
+    host.run(["systemctl", "restart", "api-gateway"])
     host.wait_until_healthy()
 
 
