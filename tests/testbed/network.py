@@ -10,14 +10,14 @@ import fcntl
 import json
 import os
 import subprocess
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from tests.testbed.components import MissingError
 from tests.testbed.processes import Child, wait_until
 
-ADDRESSES = IPv4Network("198.18.0.0/15")  # RFC 2544: for test networks, never on a real one
-PREFIX_LENGTH = 22  # a thousand hosts a run, more than a hundred runs
+ADDRESSES = IPv4Network("198.19.0.0/16")  # RFC 2544: for test networks, never on a real one
+PREFIX_LENGTH = 22  # a thousand hosts a run, 64 runs
 
 
 class Network:
@@ -79,8 +79,8 @@ def run(argv: list[str]) -> str:
 def _free_network() -> tuple[int, IPv4Network]:
     """A number, and a network that nobody here uses."""
     listed = json.loads(run(["ip", "-json", "-4", "address", "show"]))
-    used = {address["local"] for link in listed for address in link["addr_info"]}
+    used = {IPv4Address(address["local"]) for link in listed for address in link["addr_info"]}
     for number, network in enumerate(ADDRESSES.subnets(new_prefix=PREFIX_LENGTH)):
-        if str(next(network.hosts())) not in used:
+        if not any(address in network for address in used):
             return number, network
     raise MissingError(f"no free network in {ADDRESSES}")
