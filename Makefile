@@ -7,7 +7,10 @@ PYTHON ?= python3
 SCENARIO ?= leak
 APPROVE ?= ask
 PYTEST := .venv/bin/pytest
+# Many tests mostly wait, so that more of them than processors are at work; those of one file stay together.
+AT_ONCE := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 INSTALLED := .venv/installed
+BUILD := .venv/bin/python -m tests.testbed.build
 
 .PHONY: help
 help: ## List the targets
@@ -26,7 +29,7 @@ cluster-down: $(INSTALLED) ## Remove what `make cluster` left
 .PHONY: test test-unit test-cluster test-e2e
 test: need-cluster need-hosts need-lint $(INSTALLED) ## Everything: set-up, lint, and every test
 	@$(MAKE) --no-print-directory lint; lint=$$?; \
-	$(PYTEST); tests=$$?; \
+	$(BUILD) cluster hosts && $(PYTEST) $(AT_ONCE); tests=$$?; \
 	[ $$lint = 0 ] || echo "make lint failed as well: see above"; \
 	exit $$(( lint ? lint : tests ))
 
@@ -34,10 +37,10 @@ test-unit: $(INSTALLED) ## Seconds; no root, no network
 	@$(PYTEST) tests/unit tests/model
 
 test-cluster: need-cluster $(INSTALLED) ## Against a real API server, without hosts; no root
-	@$(PYTEST) tests/cluster
+	@$(BUILD) cluster && $(PYTEST) $(AT_ONCE) tests/cluster
 
 test-e2e: need-cluster need-hosts $(INSTALLED) ## Against a real API server and real systemd hosts
-	@$(PYTEST) tests/host tests/host_ssh tests/e2e
+	@$(BUILD) cluster hosts && $(PYTEST) $(AT_ONCE) tests/host tests/host_ssh tests/e2e
 
 .PHONY: lint generate lock
 lint: need-lint $(INSTALLED) ## Style, types, layers, shell scripts, generated files up to date

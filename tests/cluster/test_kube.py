@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import secrets
 from collections.abc import AsyncIterator
@@ -322,9 +323,10 @@ class TestGate:
                 found = await gate.problems(namespace)
                 return len([each for each in found if "was not refused" in each]) == 2
 
-            for _ in range(100):
+            for _ in range(300):  # the API server takes a moment to go by a changed policy
                 if await noticed():
                     break
+                await asyncio.sleep(0.1)
             assert await noticed()
         finally:
             restore_policy(cluster)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.scenes import RUNBOOK
-from tests.e2e.truth import acting_logins, claims, invocation
+from tests.e2e.truth import assert_nothing_ran, claims, invocation
 from tests.testbed.api import ApiError
 from tests.testbed.cluster import ALICE, DANA, MALLORY, Cluster
 from tests.testbed.hosts import Host
@@ -31,34 +30,11 @@ def unhealthy(expires_after: str = "30m") -> dict[str, Any]:
 def waiting(stage: Stage, host: Host, operator: Operator) -> str:
     """An incident that waits for approval."""
     stage.add_runbook(unhealthy())
-    host.leak()
+    host.degrade()
     incident = stage.open_incident("unhealthy-1", type="Unhealthy")
     stage.wait_for_phase(incident, "AwaitingApproval")
     stage.request_of(incident)
     return incident
-
-
-def assert_nothing_ran(host: Host, before: str) -> None:
-    assert claims(host) == []
-    assert invocation(host) == before
-    assert acting_logins(host) == 0
-
-
-def test_a_miner_goes_to_security_and_no_state_changing_command_reaches_the_host(
-    stage: Stage, host: Host, operator: Operator
-) -> None:
-    before = invocation(host)
-    host.mine()
-    incident = stage.open_incident()
-    status = stage.wait_until_ended(incident)
-    assert status["escalation"]["reason"] == "SecurityIncident"
-    assert status["escalation"]["to"] == ["security"]
-    assert "Nothing was changed" in status["escalation"]["humanAction"]
-    assert "decisionPacket" not in status
-    assert_nothing_ran(host, before)
-    events = stage.cluster.kubectl("get", "events.events.k8s.io", "-n", stage.namespace, "-o", "json").stdout
-    notes = [each for each in json.loads(events)["items"] if each["reason"] == "SecurityIncident"]
-    assert len(notes) == 1
 
 
 def test_a_denial_is_final_and_told_in_the_words_of_who_denied(stage: Stage, host: Host, waiting: str) -> None:
@@ -77,7 +53,7 @@ def test_a_denial_is_final_and_told_in_the_words_of_who_denied(stage: Stage, hos
 def test_an_approval_after_the_expiry_runs_nothing(stage: Stage, host: Host, operator: Operator) -> None:
     stage.add_runbook(unhealthy(expires_after="3s"))
     before = invocation(host)
-    host.leak()
+    host.degrade()
     incident = stage.open_incident("unhealthy-1", type="Unhealthy")
     status = stage.wait_until_ended(incident)
     assert status["escalation"]["reason"] == "ApprovalExpired"
@@ -180,24 +156,23 @@ def _exists(stage: Stage, path: str) -> bool:
     return True
 
 
-def test_a_removed_policy_binding_stops_gated_work_and_says_so(stage: Stage, host: Host, waiting: str) -> None:
+def test_a_review_written_while_the_policy_binding_was_gone_never_counts(
+    stage: Stage, host: Host, waiting: str
+) -> None:
     before = invocation(host)
     request = stage.request_of(waiting)
     bindings = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
     stage.cluster.api().delete(f"{bindings}/approvalrequests.firstresponder.dev")
     try:
         stage.review(request)
-
-        def said() -> bool:
-            conditions = stage.status(waiting)["conditions"]
-            return any(each["reason"] == "ApprovalGateUnsafe" for each in conditions)
-
-        stage.wait(said, "the incident to say that the gate is unsafe")
-        assert_nothing_ran(host, before)
+        status = stage.wait_until_ended(waiting)
     finally:
         stage.cluster.install()
-    status = stage.wait_for_phase(waiting, "Resolved", timeout=120)
-    assert len(status["attempts"]) == 1
+    assert status["escalation"]["reason"] == "PacketSuperseded"
+    assert "the approval gate does not hold" in status["escalation"]["message"]
+    assert any(each["reason"] == "ApprovalGateUnsafe" for each in status["conditions"])
+    stage.wait(lambda: stage.condition("approvalrequests", request, "Closed") == "True", "the request to be closed")
+    assert_nothing_ran(host, before)
 
 
 def test_an_abort_before_the_start_ends_without_a_run(stage: Stage, host: Host, waiting: str) -> None:

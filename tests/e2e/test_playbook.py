@@ -51,7 +51,7 @@ def prepared(scene: Scene) -> None:
 def test_the_cause_found_by_a_playbook_is_fixed_by_its_runbook(scenes: Scenes) -> None:
     with scenes.open() as scene:
         prepared(scene)
-        scene.host.leak()
+        scene.host.degrade()
         incident = scene.stage.open_incident("down-1", type="ServiceDown", summary="api-gateway is down")
         scene.stage.wait_for_phase(incident, "AwaitingApproval")
         scene.approve(incident)

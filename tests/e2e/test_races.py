@@ -174,7 +174,7 @@ def test_two_operators_left_alone_restart_once_an_incident(scenes: Scenes) -> No
         scene.operator()
         scene.stage.add_runbook(RUNBOOK)
         for repetition in range(1, 4):
-            scene.host.leak()
+            scene.host.degrade()
             incident = scene.stage.open_incident(f"unhealthy-{repetition}", type="Unhealthy")
             scene.approve(incident)
             scene.stage.wait_for_phase(incident, "Resolved")

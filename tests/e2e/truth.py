@@ -49,3 +49,10 @@ def acting_logins(host: Host) -> int:
     journal = "journalctl --unit=ssh.service --output=cat --quiet --no-pager"
     count = f"{journal} | grep -c 'Accepted publickey for fr-act' || true"
     return int(host.run(["sh", "-c", count]).stdout.strip())
+
+
+def assert_nothing_ran(host: Host, before: str) -> None:
+    """Nobody even logged in to act, and the service is the instance that it was."""
+    assert claims(host) == []
+    assert invocation(host) == before
+    assert acting_logins(host) == 0

@@ -111,8 +111,8 @@ def test_a_unit_with_a_queued_job_is_left_to_that_job(host: Host, wire: Wire) ->
     ("unit", "systemctl", "result"),
     [
         ("dies-soon.service", "0", "restarted, then left the active state"),
-        ("cannot-start.service", "1", "not restarted"),
-        ("skips-its-start.service", "0", "not restarted"),
+        ("cannot-start.service", "1", "stopped, and did not start (ActiveState failed)"),
+        ("skips-its-start.service", "0", "stopped, and did not start (ActiveState inactive)"),
     ],
 )
 def test_a_service_that_does_not_come_up_is_a_failure_whatever_systemctl_says(

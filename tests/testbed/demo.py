@@ -46,6 +46,11 @@ class Scenario:
     phase: str
     reason: str | None = None
 
+    @property
+    def changes_the_host(self) -> bool:
+        """Whether a packet is approved on the way to that end."""
+        return self.phase == "Resolved"
+
 
 SCENARIOS = {
     "leak": Scenario("api-gateway leaks: it burns CPU and logs OutOfMemoryError", Host.leak, "Resolved"),
@@ -102,7 +107,9 @@ def play(here: Scene, scenario: Scenario, approve: str) -> bool:
     seen = follow(here, name, asked)
     if not stage.ended(name):
         heading("The decision packet: nothing changes until somebody who may approves it")
-        as_alice(here, "approve", name, *(["--yes"] if approve == "yes" else []))
+        if as_alice(here, "approve", name, *(["--yes"] if approve == "yes" else [])):
+            click.echo("  Not approved, so nothing is done; the incident would wait until the packet expires.")
+            return False
         heading("The operator acts, then watches the criteria over a sustained window (1m)")
         follow(here, name, lambda: stage.ended(name), seen)
 
@@ -114,7 +121,7 @@ def play(here: Scene, scenario: Scenario, approve: str) -> bool:
     heading("On the host")
     click.echo(f"  actions that the host's ledger holds: {len(claims)}")
     click.echo(f"  api-gateway was {'restarted' if after != before else 'not restarted'}; health {here.host.health()}")
-    changed = scenario.phase == "Resolved"
+    changed = scenario.changes_the_host
     return (
         status["phase"] == scenario.phase
         and (scenario.reason is None or status["escalation"]["reason"] == scenario.reason)
@@ -133,7 +140,7 @@ def main(scenario: str, approve: str) -> None:
         return
     if scenario not in SCENARIOS:
         raise click.UsageError(f"there is no scenario {scenario!r}; there are: {', '.join(SCENARIOS)}")
-    if approve == "ask" and not sys.stdin.isatty():
+    if approve == "ask" and SCENARIOS[scenario].changes_the_host and not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask for an approval: make demo APPROVE=yes")
     stop_on_termination()
     began = time.monotonic()

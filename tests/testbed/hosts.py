@@ -12,7 +12,7 @@
         host.freeze(); host.thaw()                         # every process stands still, the network answers
         host.cut(); host.restore()                         # every packet is lost, connections stay open
         host.fill_disk(); host.free_disk()                 # no space left, on the whole of /
-        host.leak(); host.mine()                           # real faults: see tests/testbed/services
+        host.leak(); host.degrade(); host.mine()           # real faults: see tests/testbed/services
         host.health()                                      # status code of the service's /health, seen inside
         host.stop()
 
@@ -165,7 +165,17 @@ class Host:
 
     def leak(self) -> None:
         """Make the service leak: it burns every core, logs OutOfMemoryError and is unhealthy until restarted."""
-        self.run(["curl", "--silent", "--fail", "--request", "POST", "http://localhost/leak"])
+        self._tell_service("leak")
+
+    def degrade(self, said: str = "") -> None:
+        """The same, but for the cores: for tests that have other things to do with them.
+
+        `said` stands in each line that is logged, and in what /health answers.
+        """
+        self._tell_service("degrade", said)
+
+    def _tell_service(self, fault: str, said: str = "") -> None:
+        self.run(["curl", "--silent", "--fail", "--data-raw", said, f"http://localhost/{fault}"])
 
     def health(self) -> int:
         """The HTTP status code of the service's /health, 0 when nothing answers."""

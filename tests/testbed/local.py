@@ -20,19 +20,22 @@ from tests.testbed.scene import NAMESPACE, Scene, scene, stop_on_termination
 from tests.testbed.stage import ROOT
 
 STATE = ROOT / ".state" / "cluster"
-READY = STATE / "ready"
-KEEPER = STATE / "pid"
-LOG = STATE / "log"
+state_option = click.option("--state", type=click.Path(path_type=Path), default=STATE, help="Its own folder.")
 
 
-def keeper() -> int | None:
-    """The process that keeps the cluster, if it lives."""
+def ready(state: Path) -> Path:
+    """The file that is there when everything runs, and says how to reach it."""
+    return state / "ready"
+
+
+def keeper(state: Path) -> int | None:
+    """The process that keeps the cluster of that folder, if it lives."""
     try:
-        pid = int(KEEPER.read_text())
+        pid = int((state / "pid").read_text())
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except (OSError, ValueError):
         return None
-    return pid if b"tests.testbed.local" in command else None
+    return pid if b"tests.testbed.local" in command and str(state).encode() in command else None
 
 
 def words(here: Scene) -> str:
@@ -57,56 +60,60 @@ def main() -> None:
 
 
 @main.command()
-def up() -> None:
+@state_option
+def up(state: Path) -> None:
     """Start it, wait until it is ready, and print how to reach it."""
-    if keeper() is not None and READY.exists():
-        click.echo(READY.read_text())
+    if keeper(state) is not None and ready(state).exists():
+        click.echo(ready(state).read_text())
         return
-    shutil.rmtree(STATE, ignore_errors=True)
-    STATE.mkdir(parents=True, mode=0o700)
-    with LOG.open("ab") as log:
+    shutil.rmtree(state, ignore_errors=True)
+    state.mkdir(parents=True, mode=0o700)
+    log = state / "log"
+    with log.open("ab") as output:
         child = subprocess.Popen(
-            [sys.executable, "-m", "tests.testbed.local", "keep"],
+            [sys.executable, "-m", "tests.testbed.local", "keep", "--state", str(state)],
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=output,
             stderr=subprocess.STDOUT,
             cwd=ROOT,
             start_new_session=True,
         )
-    KEEPER.write_text(str(child.pid))
+    (state / "pid").write_text(str(child.pid))
     told = 0
-    while not READY.exists():
-        text = LOG.read_text()
+    while not ready(state).exists():
+        text = log.read_text()
         click.echo(text[told:], nl=False)
         told = len(text)
         if child.poll() is not None:
-            click.echo(f"error: the cluster did not come up; its log is {LOG}", err=True)
+            click.echo(f"error: the cluster did not come up; its log is {log}", err=True)
             sys.exit(1)
         time.sleep(0.2)
-    click.echo("\n" + READY.read_text())
+    click.echo("\n" + ready(state).read_text())
 
 
 @main.command()
-def down() -> None:
+@state_option
+def down(state: Path) -> None:
     """Stop everything that `up` started."""
-    pid = keeper()
+    pid = keeper(state)
     if pid is None:
         click.echo("No cluster of ours runs.")
     else:
         os.kill(pid, signal.SIGTERM)
-        while keeper() is not None:
+        while keeper(state) is not None:
             time.sleep(0.1)
         click.echo("The cluster and its host are stopped and removed.")
-    shutil.rmtree(STATE, ignore_errors=True)
+    shutil.rmtree(state, ignore_errors=True)
 
 
 @main.command(hidden=True)
-def keep() -> None:
+@state_option
+def keep(state: Path) -> None:
     """Keep it until SIGTERM."""
     stop_on_termination()
     try:
-        with scene(STATE, lambda text: print(text, flush=True)) as here:
-            READY.write_text(words(here))
+        with scene(state, lambda text: print(text, flush=True)) as here:
+            ready(state).write_text(words(here))
             while True:
                 time.sleep(1)
                 if not here.operator.running:

@@ -47,7 +47,7 @@ class ProcessesArguments(ApiModel):
     sort_by: Literal["cpu", "memory"] = "cpu"
     """What the busiest process has most of."""
     limit: Annotated[int, Field(ge=1, le=200)] = 20
-    """How many processes are listed."""
+    """How many processes are listed at least; each with 1 % or more of a core or of the memory always is."""
 
 
 _UNIT_OR_KERNEL: dict[str, JSON] = {

@@ -15,6 +15,7 @@ from firstresponder.api.base import (
     Expression,
     Free,
     FreeMap,
+    HostKeyText,
     Label,
     ObjectName,
     Resource,
@@ -218,6 +219,8 @@ class RoleCast(StatusModel):
     """The Host's address."""
     expected_units: Annotated[list[ShortText], Field(max_length=64)] = []
     """Units that were expected to use this host."""
+    host_keys: Annotated[list[HostKeyText], Field(max_length=16)] = []
+    """The keys that were pinned for it: another machine of the same name is not meant."""
 
 
 class HypothesisResult(StatusModel):

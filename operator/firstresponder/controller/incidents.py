@@ -133,7 +133,8 @@ class IncidentReconciler:
                 await self._cluster.close_request(effect, now)
                 return facts
             case Observe():
-                return replace(facts, observation=await self._hosts.observe(effect, hosts))
+                # An observation may take long; what was seen of the gate before it is old.
+                return replace(facts, observation=await self._hosts.observe(effect, hosts), gate=None)
             case AskLedger():
                 return replace(facts, ledger=await self._hosts.ask_ledger(effect, hosts))
             case SendOrder():

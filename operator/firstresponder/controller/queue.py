@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Generic, TypeVar
 
+from firstresponder.safety import shown
+
 K = TypeVar("K")
 
 _FIRST_RETRY = 0.5
@@ -125,7 +127,7 @@ class Queue(Generic[K]):
         try:
             again = await self._work(key)
         except Exception as error:  # whatever one key meets, the others go on
-            _log.warning("%s: %s: %s", key, type(error).__name__, error, exc_info=_is_bug(error))
+            _log.warning("%s: %s: %s", key, type(error).__name__, shown(str(error), 1000), exc_info=_is_bug(error))
             self._schedule.fail(key, self._clock())
         else:
             self._schedule.finish(key, None if again is None else self._clock() + again.total_seconds())

@@ -3,6 +3,9 @@
 Of two samples of top the second one counts; the first is partly an average since boot. A process's percent is of one
 core, the host's is of all. The processes of our own diagnostics, in units named ``fr-observe-*`` that only root can
 create, are left out, and nothing else (decisions: rule 4). ``unit`` is empty for a process outside every unit.
+
+Every process that is not idle is in the list, however many there are: a guard that looks for an intruder must not be
+blinded by twenty others that are busier.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ _TOP = "sh -c 'echo \"=== top $$\"; exec top -b -n 2 -d 1 -w 512'"
 _SCRIPT = f"{_TOP} && echo '=== ps' && exec ps -e -ww -o pid=,ppid=,unit:256="
 _OUR_UNITS = "fr-observe-"
 _NO_UNIT = "-"
+_IDLE = 1.0
+"""Percent of a core and of the memory, below which a process may be left out."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,12 @@ def _parse(arguments: ProcessesArguments, output: CommandOutput, context: Contex
     if not seen:
         raise unparseable("top lists no process but our own")
     top = {name: value for name, value in seen[0].items() if name not in {"pid", "kernelThread"}}
-    return {"hostCpuPercent": host_cpu, "list": seen[: arguments.limit], "top": top}
+    kept = [each for place, each in enumerate(seen) if place < arguments.limit or not _is_idle(each)]
+    return {"hostCpuPercent": host_cpu, "list": kept, "top": top}
+
+
+def _is_idle(process: dict[str, JSON]) -> bool:
+    return max(process["cpuPercent"], process["memoryPercent"]) < _IDLE
 
 
 def _described(sample: _Sample, placed: dict[int, _Placed]) -> dict[str, JSON]:

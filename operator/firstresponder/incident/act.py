@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 
+from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Attempt, AttemptState, IncidentStatus, Phase
 from firstresponder.api.ledger import LedgerAnswer, LedgerState, attempt_id
 from firstresponder.api.packet import DecisionPacket, Order
@@ -18,6 +19,7 @@ from firstresponder.incident.approve import unapproved
 from firstresponder.incident.escalate import escalated
 from firstresponder.incident.plan import AskLedger, Event, Plan, Seal, SendOrder
 from firstresponder.incident.record import marked, noted, observed, updated
+from firstresponder.incident.roles import recast
 from firstresponder.incident.snapshot import Snapshot
 from firstresponder.safety.neutralise import shown
 
@@ -99,7 +101,7 @@ def judge(answer: LedgerAnswer, at: Circumstances) -> tuple[Step, Outcome | None
         case LedgerState.CLAIMED:
             return indeterminate("Interrupted", "the host began the action and recorded no end")
         case LedgerState.SEALED if here and answer.sealed_boot in {None, at.boot}:
-            why = at.refusal or ("aborted in time" if at.aborted else "its time was over")
+            why = shown(at.refusal, 300) or ("aborted in time" if at.aborted else "its time was over")
             return Step.RECORD, Outcome(AttemptState.FAILED, "NeverRan", f"never ran: {why}")
         case LedgerState.SEALED:
             return indeterminate("HostRebooted", "the host rebooted before the attempt was sealed")
@@ -139,7 +141,7 @@ def act(snapshot: Snapshot, now: datetime) -> Plan:
     text = order.text(packet.digest)
     host = snapshot.hosts.get(attempt.host)
     ledger = snapshot.ledger
-    if host is None or host.spec.host_keys[0] != packet.bound.host_key:
+    if host is None or not _is_meant(host, status, packet):
         # Whoever answers there now is not the host that the packet names: nothing it says counts.
         ledger = LedgerAnswer(error=f"Host {attempt.host} is gone or pins another key than the packet")
     if ledger is None:
@@ -148,7 +150,8 @@ def act(snapshot: Snapshot, now: datetime) -> Plan:
     circumstances = Circumstances(
         boot=order.boot,
         expired=now >= end,
-        aborted=snapshot.incident.spec.abort,
+        # Whoever deletes an incident wants no more of it.
+        aborted=snapshot.incident.spec.abort or snapshot.incident.metadata.deletion_timestamp is not None,
         hopeless=now >= end + timedelta(seconds=order.timeout_seconds) + MARGIN,
         # What is not approved is sealed like what the host refused.
         refusal=unapproved(snapshot, packet) or snapshot.refusal,
@@ -164,6 +167,13 @@ def act(snapshot: Snapshot, now: datetime) -> Plan:
             return _recorded(snapshot, now, attempt, outcome)
         case _:
             return Plan(requeue_after=_AGAIN)
+
+
+def _is_meant(host: Host, status: IncidentStatus, packet: DecisionPacket) -> bool:
+    """Whether a Host is still the machine that the packet names."""
+    role = packet.bound.proposed_action.role
+    acting = [each for each in status.roles if each.role == role]
+    return host.spec.host_keys[0] == packet.bound.host_key and bool(acting) and recast(acting, {role: host}) is None
 
 
 def _recorded(snapshot: Snapshot, now: datetime, attempt: Attempt, outcome: Outcome) -> Plan:

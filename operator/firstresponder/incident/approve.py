@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 
 from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.base import condition, is_true
-from firstresponder.api.incident import Attempt, AttemptState, IncidentStatus, Phase
+from firstresponder.api.incident import Attempt, AttemptState, IncidentStatus, Phase, RoleCast
 from firstresponder.api.ledger import attempt_id
 from firstresponder.api.packet import DecisionPacket
 from firstresponder.api.reasons import EscalationReason
@@ -19,12 +20,10 @@ from firstresponder.incident.look import observe, unit_evidence, values_of
 from firstresponder.incident.packet import CLOCK_SKEW, digest_of, request_spec
 from firstresponder.incident.plan import CheckGate, CloseRequest, Consume, CreateRequest, Event, Observe, Plan, wait
 from firstresponder.incident.record import marked, noted, observed, updated
+from firstresponder.incident.roles import recast
 from firstresponder.incident.snapshot import Observation, Snapshot
 from firstresponder.safety.digest import sha256_digest
 from firstresponder.safety.neutralise import neutralise, shown
-
-_GATE_RETRY = timedelta(seconds=10)
-"""How soon an approved incident looks again whether the approval gate holds."""
 
 
 def await_approval(snapshot: Snapshot, now: datetime) -> Plan:
@@ -56,6 +55,13 @@ def await_approval(snapshot: Snapshot, now: datetime) -> Plan:
     if ended := _ended(request, now, consumed):
         reason, message = ended
         return escalated(snapshot, now, reason, message)
+    if request.spec.reviews:
+        # A review counts only if nothing but its author could have written it, so the gate is tested as soon as there
+        # is one, and again right before acting.
+        if snapshot.gate is None:
+            return Plan(effect=CheckGate())
+        if not snapshot.gate.safe:
+            return _gate_lost(snapshot, now, snapshot.gate.message)
     if len(approvers(request)) < request.spec.required_approvals:
         if consumed:
             text = "the request was closed as Consumed, but nobody approved it: its status was written by somebody else"
@@ -171,18 +177,18 @@ def _approved(
     *,
     consumed: bool,
 ) -> Plan:
-    """Approved: gate, fresh look, Consumed, Started, in this order."""
+    """Approved, behind a gate that holds: fresh look, Consumed, Started, in this order.
+
+    The fresh look may take long, so the gate is tested once more after it: what an observation brings back replaces
+    what was known of the gate.
+    """
     incident = snapshot.incident
-    if snapshot.gate is None:
-        return Plan(effect=CheckGate())
-    if not snapshot.gate.safe:
-        return _gate_open(snapshot, now, snapshot.gate.message, request)
     if snapshot.observation is None:
         try:
             return Plan(effect=_fresh_look(base))
         except TemplateError as error:
             return escalated(snapshot, now, EscalationReason.PACKET_SUPERSEDED, str(error))
-    if problem := misfit(packet, base, snapshot.observation, now):
+    if problem := misfit(packet, incident.status.roles, base, snapshot.observation, now):
         return escalated(snapshot, now, EscalationReason.PACKET_SUPERSEDED, problem)
     if not consumed:
         ids = tuple(attempt_id(order.text(packet.digest)) for order in packet.bound.orders)
@@ -197,28 +203,35 @@ def _fresh_look(base: Ground[RunbookSpec]) -> Observe:
     return observe(base.runbook, base.spec, base.setting, base.hosts)
 
 
-def _gate_open(snapshot: Snapshot, now: datetime, message: str, request: ApprovalRequest) -> Plan:
-    """The approval gate does not hold: nothing is acted on until it does, and everybody can see why."""
+def _gate_lost(snapshot: Snapshot, now: datetime, message: str) -> Plan:
+    """Whoever could write while the gate did not hold could write anybody's review: none of them counts any more.
+
+    Waiting until the gate holds again would act on what was written meanwhile.
+    """
+    text = f"the approval gate does not hold, so nobody knows who wrote the reviews: {message}"
     incident = snapshot.incident
-    known = condition(incident.status.conditions, "Approved")
-    retry = min(_GATE_RETRY, wait(request.spec.expiration_time, now))
-    if known is not None and (known.reason, known.message) == ("ApprovalGateUnsafe", message):
-        return Plan(requeue_after=retry)
-    status = marked(incident.status, incident, now, "Approved", "False", "ApprovalGateUnsafe", message)
-    status = noted(status, now, "ApprovalGateUnsafe", message)
-    return Plan(
-        status=observed(status, incident),
-        events=(Event("ApprovalGateUnsafe", f"nothing is acted on: {message}", warning=True),),
-        requeue_after=retry,
-    )
+    status = marked(incident.status, incident, now, "Approved", "False", "ApprovalGateUnsafe", text)
+    status = noted(status, now, "ApprovalGateUnsafe", text)
+    return escalated(snapshot, now, EscalationReason.PACKET_SUPERSEDED, text, status=status)
 
 
-def misfit(packet: DecisionPacket, base: Ground[RunbookSpec], observation: Observation, now: datetime) -> str | None:
-    """Why the approved packet no longer fits the world; None if it does (rule 14)."""
+def misfit(
+    packet: DecisionPacket,
+    roles: Sequence[RoleCast],
+    base: Ground[RunbookSpec],
+    observation: Observation,
+    now: datetime,
+) -> str | None:
+    """Why the approved packet no longer fits the world; None if it does (rule 14).
+
+    ``roles`` are the hosts as triage cast them.
+    """
     bound = packet.bound
     action = next((each for each in base.spec.actions if each.name == bound.proposed_action.name), None)
     hypothesis = next((each for each in base.spec.hypotheses if each.name == bound.hypothesis), None)
     host = base.hosts.get(bound.proposed_action.role)
+    if problem := recast(roles, base.hosts):
+        return problem
     if action is None or hypothesis is None or host is None:
         return "the action, the hypothesis or the host of the packet is no longer there"
     if host.name != bound.proposed_action.host or host.spec.host_keys[0] != bound.host_key:

@@ -108,8 +108,8 @@ def escalated(
             to=contacts,
             time=now,
             diagnostic_results=_diagnostic_results(status),
-            attempted_fix=attempted_fix(status),
-            verification_result=verification_result(status),
+            attempted_fix=_cut(attempted_fix(status)),
+            verification_result=_cut(verification_result(status)),
             human_action=(human_action or _HUMAN_ACTION[reason])[:2048],
         ),
         sli=(status.sli or ServiceLevel(detection_time=now)).model_copy(update={"escalated": True}),
@@ -123,6 +123,10 @@ def escalated(
     closed = "Aborted" if reason == EscalationReason.ABORTED else "Escalated"
     status = marked(status, incident, now, "Closed", "True", closed, reason.value)
     return Plan(status=observed(status, incident), again=True)
+
+
+def _cut(text: str | None) -> str | None:
+    return text[:2048] if text is not None else None
 
 
 def told(escalation: Escalation) -> Event:

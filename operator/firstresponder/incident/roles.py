@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from firstresponder.api.hosts import Host
-from firstresponder.api.incident import HostAssignment
+from firstresponder.api.incident import HostAssignment, RoleCast
 from firstresponder.api.runbook import Role
 
 
@@ -51,3 +51,17 @@ def cast(
             names = ", ".join(sorted(host.name for host in matches))
             ambiguous[role.name] = f"several Hosts have the labels {labels}: {names}"
     return Casting(found, missing, ambiguous, frozenset(named))
+
+
+def recast(roles: Sequence[RoleCast], hosts: Mapping[str, Host]) -> str | None:
+    """Why ``hosts`` (role → host) are not the machines that triage looked at; None when they are.
+
+    A machine is known by its pinned keys: its Host may have been given to another one since, of the same name.
+    """
+    for before in roles:
+        host = hosts.get(before.role)
+        if host is None or host.name != before.name:
+            return f"the host of role {before.role} is no longer {before.name}"
+        if host.spec.host_keys != before.host_keys:
+            return f"Host {before.name} pins other keys than in triage: it may be another machine"
+    return None

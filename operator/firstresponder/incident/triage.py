@@ -154,16 +154,26 @@ def _judged(
         incident.status,
         parameters=base.parameters,
         roles=[
-            RoleCast(role=role, name=host.name, address=host.spec.address, expected_units=host.spec.expected_units)
+            RoleCast(
+                role=role,
+                name=host.name,
+                address=host.spec.address,
+                expected_units=host.spec.expected_units,
+                host_keys=host.spec.host_keys,
+            )
             for role, host in sorted(base.hosts.items())
         ],
         margin_points=margin,
         evidence=[*earlier, *evidence],
         hypotheses=[*(each for each in incident.status.hypotheses if each.runbook != base.runbook), *verdicts],
         recommendations=list(decision.recommendations),
+        # What an earlier triage of this incident found does not outlive it.
+        root_cause=None,
+        follow_ups=[],
     )
+    guarded = any(each.kind == "Guard" and each.verdict == "Holds" for each in verdicts)
     named = {assignment.name for assignment in incident.spec.hosts}
-    if dead := {host: why for host, why in observation.unreachable.items() if host in named}:
+    if not guarded and (dead := {host: why for host, why in observation.unreachable.items() if host in named}):
         text = "; ".join(f"{host}: {why}" for host, why in sorted(dead.items()))
         status = _triaged(snapshot, now, status, "HostUnreachable", text)
         return escalated(snapshot, now, EscalationReason.HOST_UNREACHABLE, text, status=status)
@@ -274,8 +284,8 @@ def _with_cause(
             release=told(text.release),
             request=told(text.request),
         ),
-        evidence=[f"{each.name}: {each.because}" for each in verdicts if each.verdict == "Holds"],
+        evidence=[f"{each.name}: {each.because}"[:2048] for each in verdicts if each.verdict == "Holds"],
         minimal_fix=told(text.minimal_fix),
-        verification=[each.require for each in base.spec.verify.criteria],
+        verification=[each.require[:2048] for each in base.spec.verify.criteria],
     )
     return updated(status, root_cause=cause)

@@ -19,6 +19,7 @@ from firstresponder.incident.ground import Ground, NoGround, ground
 from firstresponder.incident.look import evidence_of, observe, values_of
 from firstresponder.incident.plan import CloseRequest, Event, Plan, wait
 from firstresponder.incident.record import marked, noted, observed, updated
+from firstresponder.incident.roles import recast
 from firstresponder.incident.snapshot import Observation, Sample, Snapshot
 from firstresponder.incident.verify import Progress, Verdicts, judge, next_look, take_sample, verification_plan
 from firstresponder.runbooks.names import compiled, names_in
@@ -44,7 +45,11 @@ def verify(snapshot: Snapshot, now: datetime) -> Plan:
     if incident.metadata.generation != status.observed_generation:
         status = noted(status, now, "SpecChanged", "parameters are not read again after acting; they stay as approved")
         return Plan(status=observed(status, incident), again=True)
-    packet = status.decision_packet
+    if problem := recast(status.roles, base.hosts):
+        text = f"the fix cannot be verified: {problem}"
+        return escalated(snapshot, now, EscalationReason.EVIDENCE_UNAVAILABLE, text)
+    # A packet that was superseded, after which the symptom was gone, binds nothing any more.
+    packet = status.decision_packet if status.attempts else None
     plan = packet.bound.verification if packet is not None else verification_plan(base.spec, base.setting)
     ended, not_before = _end_of_action(status, now)
     samples = snapshot.samples

@@ -32,8 +32,9 @@ class ApprovalGate:
         self._user = user
 
     async def problems(self, namespace: str) -> tuple[str, ...]:
-        """Why the gate does not hold in this namespace; empty when it holds. Raises Unreachable.
+        """Why the gate does not hold in this namespace; empty when it holds.
 
+        Raises Unreachable, or ApiError when the API server is in trouble of its own: that says nothing of the gate.
         Nothing is stored but the canary request, once.
         """
         found = await asyncio.gather(
@@ -50,6 +51,8 @@ class ApprovalGate:
         except NotFound:
             return f"{shipped['kind']} {POLICY_NAME} is missing: kubectl apply --filename deploy/approval-policy.yaml"
         except ApiError as error:
+            if _is_passing(error):
+                raise
             return f"{shipped['kind']} {POLICY_NAME} cannot be read: {error.message}"
         if live["spec"] != shipped["spec"]:
             # Applying would leave what somebody else added.
@@ -108,5 +111,12 @@ async def _refused(attempt: str, request: Any) -> str:
     except NotFound:
         raise
     except ApiError as error:
+        if _is_passing(error):
+            raise
         return f"{attempt} could not be tried: {error.message}"
     return f"{attempt} was not refused: the admission policy does not hold"
+
+
+def _is_passing(error: ApiError) -> bool:
+    """Whether the API server is overloaded or in trouble, rather than of another mind."""
+    return error.code == 429 or error.code >= 500

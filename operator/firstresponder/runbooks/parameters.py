@@ -9,6 +9,7 @@ import re2
 
 from firstresponder.api.base import JSON, duration_seconds, quantity_value
 from firstresponder.api.runbook import Parameter
+from firstresponder.safety import shown
 
 _PATTERNS = {
     "hostname": r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?",
@@ -78,7 +79,7 @@ def resolve(declared: Sequence[Parameter], overrides: Mapping[str, JSON]) -> Res
         try:
             check_value(parameter, value)
         except ValueError as error:
-            raise InvalidParameter(f"spec.parameters.{name}: {error}") from None
+            raise InvalidParameter(f"spec.parameters.{name}: {shown(str(error), 500)}") from None
         values[name] = _number(parameter, value) if parameter.type in {"number", "integer", "quantity"} else value
         text[name] = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
     return ResolvedParameters(values, text)

@@ -24,15 +24,17 @@ class _Program:
     """Other options without a value, whole."""
     valued: tuple[str, ...] = ()
     """Options with a value: in the next element, or after ``=`` when they begin with two dashes."""
+    value: str = r"[A-Za-z0-9_@%+:,./ ][A-Za-z0-9_@%+:,./ =-]{0,127}"
+    """A regular expression for those values."""
     operands: tuple[str, ...] = ()
     """A regular expression for each operand by position; the last one holds for all that follow."""
     needed: int = 0
     """How many operands there have to be: without them some programs do more than look."""
 
 
-_VALUE = re.compile(r"[A-Za-z0-9_@%+:,./ ][A-Za-z0-9_@%+:,./ =-]{0,127}")
 _NUMBER = r"[0-9]{1,3}"
-_NAME = r"[A-Za-z0-9_.:@*+/][A-Za-z0-9_.:@*+/\\-]{0,127}"
+_COUNT = r"\+?[0-9]{1,6}"
+_NAME = r"[A-Za-z0-9_.:@*+][A-Za-z0-9_.:@*+/\\-]{0,127}"
 _PATH = r"/[A-Za-z0-9_.@+,:/ -]{0,255}"
 _LOG = r"/var/log/[A-Za-z0-9_.@+,:/-]{1,200}"
 _KERNEL = (
@@ -48,7 +50,7 @@ _PROGRAMS = {
     "date": _Program(letters="u", operands=(r"\+[ -~]{1,60}",)),
     "dpkg-query": _Program(letters="lW", options=("--list", "--show"), operands=(_NAME,)),
     "free": _Program(letters="bkmghltw", options=("--bytes", "--kibi", "--mebi", "--total", "--wide", "--lohi")),
-    "head": _Program(valued=("-n", "-c", "--lines", "--bytes"), operands=(_LOG,), needed=1),
+    "head": _Program(valued=("-n", "-c", "--lines", "--bytes"), value=_COUNT, operands=(_LOG,), needed=1),
     "id": _Program(letters="Ggnu", operands=(_NAME,)),
     "iostat": _Program(letters="cdhkmxyz", valued=("-o",), operands=(_NUMBER,)),
     "ip": _Program(
@@ -72,7 +74,7 @@ _PROGRAMS = {
     "readlink": _Program(letters="efm", operands=(_PATH,)),
     "ss": _Program(letters="046Haeilmnopstuwx"),
     "stat": _Program(letters="Lft", valued=("-c", "--format"), operands=(_PATH,), needed=1),
-    "sysctl": _Program(letters="an", options=("--all", "--values"), operands=(r"[a-z0-9_.-]{1,128}",)),
+    "sysctl": _Program(letters="an", options=("--all", "--values"), operands=(r"[a-z0-9_.][a-z0-9_.-]{0,127}",)),
     "systemctl": _Program(
         letters="al",
         options=("--all", "--failed", "--full", "--no-legend", "--no-pager", "--plain", "--reverse"),
@@ -80,7 +82,7 @@ _PROGRAMS = {
         operands=(_LISTS, _NAME),
         needed=1,
     ),
-    "tail": _Program(valued=("-n", "-c", "--lines", "--bytes"), operands=(_LOG,), needed=1),
+    "tail": _Program(valued=("-n", "-c", "--lines", "--bytes"), value=_COUNT, operands=(_LOG,), needed=1),
     "uname": _Program(letters="aimnoprsv"),
     "uptime": _Program(letters="ps", options=("--pretty", "--since")),
     "vmstat": _Program(letters="adnsw", operands=(_NUMBER,)),
@@ -115,14 +117,14 @@ def _operands(program: _Program, argv: Sequence[str]) -> list[tuple[int, str]]:
     for index, element in enumerate(argv[1:], 1):
         name, equals, value = element.partition("=")
         if value_of:
-            _check_value(index, value_of, element)
+            _check_value(program, index, value_of, element)
             value_of = ""
         elif only_operands or not element.startswith("-"):
             operands.append((index, element))
         elif element == "--":
             only_operands = True
         elif equals and name.startswith("--") and name in program.valued:
-            _check_value(index, name, value.removeprefix("-"))  # a sign, as in --sort=-pcpu
+            _check_value(program, index, name, value.removeprefix("-"))  # a sign, as in --sort=-pcpu
         elif element in program.valued or (_are_letters(program, element[:-1]) and f"-{element[-1]}" in program.valued):
             value_of = element
         elif element not in program.options and not _are_letters(program, element):
@@ -136,6 +138,6 @@ def _are_letters(program: _Program, element: str) -> bool:
     return re.fullmatch("-[^-].*", element) is not None and set(element[1:]) <= set(program.letters)
 
 
-def _check_value(index: int, option: str, value: str) -> None:
-    if not _VALUE.fullmatch(value):
+def _check_value(program: _Program, index: int, option: str, value: str) -> None:
+    if not re.fullmatch(program.value, value):
         raise CommandRefused(f"argv[{index}]: {value!r} is no value that {option} may have")

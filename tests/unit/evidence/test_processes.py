@@ -88,9 +88,22 @@ def test_the_first_of_them_is_the_top_one() -> None:
     }
 
 
-def test_the_limit_caps_the_list_and_not_the_top() -> None:
+def test_the_limit_caps_what_is_idle_in_the_list_and_not_the_top() -> None:
     values = processes(everything(), limit=1)
-    assert [each["pid"] for each in values["list"]] == [130]
+    assert [each["pid"] for each in values["list"]] == [130, 140, 57, 150]
+    assert values["top"]["unit"] == "api-gateway.service"
+
+
+def test_twenty_busy_workers_hide_nobody_who_is_less_busy() -> None:
+    workers = [(200 + n, "java", 60.0, 1.0) for n in range(20)]
+    rows = [(1, "systemd", 0.3, 0.2), *workers, (300, "kworkerds", 59.0, 0.1)]
+    places = [
+        (1, 0, "init.scope"),
+        *((pid, 1, "api-gateway.service") for pid, *_ in workers),
+        (300, 1, "session-3.scope"),
+    ]
+    listed = processes(everything(rows, places), limit=20)["list"]
+    assert {"session-3.scope", "api-gateway.service"} == {each["unit"] for each in listed}
 
 
 def test_our_own_diagnostics_are_left_out_and_nothing_else() -> None:

@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from firstresponder.api.base import condition, is_true
+from firstresponder.api.hosts import Host
 from firstresponder.api.incident import IncidentStatus, Phase
 from firstresponder.api.ledger import LedgerAnswer, LedgerState, attempt_id
-from firstresponder.incident.plan import CloseRequest, Consume, Seal, SendOrder
+from firstresponder.incident.plan import CloseRequest, Consume, Observe, Seal, SendOrder
 from firstresponder.incident.snapshot import Gate
 from tests.unit.incident.world import (
     OPERATOR,
@@ -236,19 +237,41 @@ def test_an_abort_after_started_seals_an_order_that_never_arrived() -> None:
     assert world.incident.status.attempts[0].reason == "NeverRan"
 
 
-def test_an_open_approval_gate_stops_gated_work_and_says_so_once() -> None:
-    world = approved()
+@pytest.mark.parametrize("required", [1, 2], ids=["enough reviews", "not enough reviews yet"])
+def test_reviews_that_were_there_while_the_approval_gate_was_open_never_count(required: int) -> None:
+    runbook = high_cpu()
+    runbook["spec"]["actions"][0]["approval"]["requiredApprovals"] = required
+    world = awaiting_approval(runbook=runbook)
     world.gate = Gate(safe=False, message="the policy binding is gone")
+    world.review("bob@example.com")
     world.settle()
+    world.gate = Gate(safe=True)
+    world.review("carol@example.com")
     world.settle()
-    assert world.runs == []
+    assert (world.reason, world.runs) == ("PacketSuperseded", [])
     found = condition(world.incident.status.conditions, "Approved")
     assert found is not None
-    assert (found.reason, found.message) == ("ApprovalGateUnsafe", "the policy binding is gone")
-    assert [event.reason for event in world.events].count("ApprovalGateUnsafe") == 1
-    world.gate = Gate(safe=True)
+    assert found.reason == "ApprovalGateUnsafe"
+    assert found.message.endswith("the policy binding is gone")
+    assert world.request is not None
+    assert is_true(world.request.status.conditions, "Closed")
+
+
+def test_a_denial_counts_whether_the_gate_holds_or_not() -> None:
+    world = awaiting_approval()
+    world.gate = Gate(safe=False, message="the policy binding is gone")
+    world.review("bob@example.com", "Denied")
     world.settle()
-    assert len(world.runs) == 1
+    assert (world.reason, world.runs) == ("ApprovalDenied", [])
+
+
+def test_the_gate_is_tested_after_the_last_look_at_the_host() -> None:
+    world = approved()
+    while not world.performed(Observe)[1:]:
+        world.step()
+    world.gate = Gate(safe=False, message="the policy binding is gone")
+    world.settle()
+    assert (world.reason, world.runs) == ("PacketSuperseded", [])
 
 
 @pytest.mark.parametrize(
@@ -548,15 +571,104 @@ def test_evidence_too_big_for_the_status_counts_as_not_observed() -> None:
     assert oom.values == {}
 
 
-def test_a_host_whose_pinned_key_was_changed_after_the_start_is_not_believed() -> None:
+OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5BBBBB"
+
+
+def with_keys(*keys: str) -> Host:
+    """api-gateway-03 as somebody changed it."""
+    before = host()
+    return before.model_copy(update={"spec": before.spec.model_copy(update={"host_keys": list(keys)})})
+
+
+@pytest.mark.parametrize("keys", [(OTHER_KEY,), (*host().spec.host_keys, OTHER_KEY)], ids=["replaced", "one added"])
+def test_a_host_whose_pinned_keys_were_changed_after_the_start_is_not_believed(keys: tuple[str, ...]) -> None:
     world = approved()
     while world.phase() == Phase.AWAITING_APPROVAL:
         world.step()
-    other = host()
-    spec = other.spec.model_copy(update={"host_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5BBBBB"]})
-    world.hosts["api-gateway-03"] = other.model_copy(update={"spec": spec})
+    world.hosts["api-gateway-03"] = with_keys(*keys)
     world.settle()
     assert (world.phase(), world.runs) == (Phase.ACTING, [])
     world.pass_time(hours=1)
     assert world.reason == "Indeterminate"
     assert world.runs == []
+
+
+def test_a_host_that_pins_a_further_key_after_the_approval_is_not_acted_on() -> None:
+    world = approved()
+    world.hosts["api-gateway-03"] = with_keys(*host().spec.host_keys, OTHER_KEY)
+    world.settle()
+    assert (world.reason, world.runs) == ("PacketSuperseded", [])
+
+
+def test_another_machine_of_the_same_name_is_no_proof_of_the_fix() -> None:
+    world = approved()
+    world.settle()
+    assert world.phase() == Phase.VERIFYING
+    world.values = recovered()
+    world.hosts["api-gateway-03"] = with_keys(OTHER_KEY)
+    world.pass_time(minutes=6)
+    assert world.reason == "EvidenceUnavailable"
+    assert world.incident.status.sli is not None
+    assert world.incident.status.sli.fix_correct is None
+
+
+def test_an_incident_that_is_being_deleted_has_no_order_sent_any_more() -> None:
+    world = started_but_not_sent()
+    metadata = world.incident.metadata.model_copy(update={"deletion_timestamp": world.now})
+    world.incident = world.incident.model_copy(update={"metadata": metadata})
+    world.settle()
+    assert not world.performed(SendOrder)
+    assert world.incident.status.attempts[0].reason == "NeverRan"
+
+
+def test_an_intruder_is_told_even_when_another_host_of_the_incident_cannot_be_reached() -> None:
+    runbook = high_cpu()
+    runbook["spec"]["roles"].append({"name": "database"})
+    values = leak()
+    values["processes"]["list"].append({"unit": "session-3.scope", "cpuPercent": 90.0, "kernelThread": False})
+    roles = [{"role": "target", "name": "api-gateway-03"}, {"role": "database", "name": "db-01"}]
+    runbook["spec"]["diagnostics"].append({"name": "dbMemory", "role": "database", "memory": {}})
+    world = World(
+        runbook=runbook,
+        values=values,
+        incident=incident(hosts=roles),
+        hosts={"api-gateway-03": host(), "db-01": host("db-01")},
+        unreachable={"db-01": "connection timed out"},
+    )
+    world.settle()
+    assert world.reason == "SecurityIncident"
+
+
+def test_after_a_patch_nothing_of_the_superseded_packet_is_in_force() -> None:
+    world = World(incident=incident(parameters={"window": "1m"}))
+    world.settle()
+    world.values = recovered()
+    world.patch(parameters={"window": "10m"})
+    world.settle()
+    assert world.phase() == Phase.VERIFYING
+    world.pass_time(minutes=5)
+    assert world.phase() == Phase.VERIFYING
+    world.pass_time(minutes=6)
+    assert world.phase() == Phase.RESOLVED
+
+
+def test_a_second_triage_forgets_the_cause_that_the_first_one_found() -> None:
+    world = awaiting_approval()
+    assert world.incident.status.root_cause is not None
+    world.values["processes"]["list"].append({"unit": "session-3.scope", "cpuPercent": 90.0, "kernelThread": False})
+    world.patch(parameters={"window": "2m"})
+    world.settle()
+    assert world.reason == "SecurityIncident"
+    assert world.incident.status.root_cause is None
+    assert world.incident.status.follow_ups == []
+
+
+def test_many_long_criteria_that_do_not_hold_are_still_a_fix_that_failed() -> None:
+    runbook = high_cpu()
+    long = " && ".join(f"processes.hostCpuPercent < {bound}.5" for bound in range(20, 80))
+    runbook["spec"]["verify"]["criteria"] = [{"name": f"cpu-{n}", "require": long} for n in range(16)]
+    world = awaiting_approval(runbook=runbook)
+    world.review("alice@example.com")
+    world.settle()
+    world.pass_time(minutes=16)
+    assert world.reason == "FixFailed"

@@ -237,6 +237,7 @@ class World:
                 self._pinned.add(effect.revision)
             case Observe():
                 self._facts["observation"] = self._observed(effect)
+                self._facts.pop("gate", None)
             case CheckGate():
                 self._facts["gate"] = self.gate
             case CreateRequest():

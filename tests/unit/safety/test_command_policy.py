@@ -124,7 +124,12 @@ def test_no_combination_of_words_lets_a_known_danger_through(words: list[str], p
         check_command(argv)
     except CommandRefused:
         return
-    never = {"-K", "--set", "--kill", "-exec", "/etc/shadow", ";", "$(id)", "a=b", "--vacuum-time=1s"}
-    assert not never & set(words) or program in {"ls", "stat", "readlink"}
-    assert "restart" not in words[:1]
-    assert (program, "set") not in {("ip", word) for word in words[:2]}
+    never = {"-K", "--set", "--kill", ";", "$(id)", "a=b", "--vacuum-time=1s"}
+    if program not in {"ls", "stat", "readlink"}:  # which tell of a file, and not what is in it
+        never.add("/etc/shadow")
+    if program != "ps":  # for which these are the letters e, x and c
+        never.add("-exec")
+    assert not never & set(words)
+    operands = [word for word in words if not word.startswith("-")]
+    assert (program, operands[:1]) != ("systemctl", ["restart"])
+    assert program != "ip" or "set" not in operands[:2]

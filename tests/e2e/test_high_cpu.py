@@ -1,13 +1,18 @@
-"""A leaking service, from the alert to a verified restart, as its users see it."""
+"""High CPU as its users see it: a leaking service, from the alert to a verified restart, and an intruder."""
 
 from __future__ import annotations
 
-from tests.e2e.truth import claims, invocation
+import json
+
+import pytest
+
+from tests.e2e.truth import assert_nothing_ran, claims, invocation
 from tests.testbed.cluster import OPERATOR
 from tests.testbed.hosts import Host
 from tests.testbed.operator import Operator
-from tests.testbed.stage import Stage, shipped
+from tests.testbed.stage import Stage
 
+pytestmark = pytest.mark.quiet
 COUNTED = {"incidents", "approvalrequests", "controllerrevisions"}
 
 
@@ -101,12 +106,18 @@ def test_an_incident_costs_at_most_fourteen_writes_and_a_waiting_one_none(
     assert cost() - at_rest <= 14
 
 
-def test_the_shipped_runbook_resolves_a_leak_over_its_own_window(stage: Stage, host: Host, operator: Operator) -> None:
-    stage.add_runbook(shipped())
-    host.leak()
-    incident = stage.open_incident(parameters={"window": "1m"})
-    stage.review(stage.request_of(incident))
-    status = stage.wait_until_ended(incident, timeout=240)
-    assert status["phase"] == "Resolved", status.get("escalation")
-    assert status["verification"]["windowSeconds"] == 60
-    assert status["verification"]["samples"] >= 4
+def test_a_miner_goes_to_security_and_no_state_changing_command_reaches_the_host(
+    stage: Stage, host: Host, operator: Operator
+) -> None:
+    before = invocation(host)
+    host.mine()
+    incident = stage.open_incident()
+    status = stage.wait_until_ended(incident)
+    assert status["escalation"]["reason"] == "SecurityIncident"
+    assert status["escalation"]["to"] == ["security"]
+    assert "Nothing was changed" in status["escalation"]["humanAction"]
+    assert "decisionPacket" not in status
+    assert_nothing_ran(host, before)
+    events = stage.cluster.kubectl("get", "events.events.k8s.io", "-n", stage.namespace, "-o", "json").stdout
+    notes = [each for each in json.loads(events)["items"] if each["reason"] == "SecurityIncident"]
+    assert len(notes) == 1
