@@ -8,8 +8,15 @@ import pytest
 
 from tests.testbed.hosts import Host, Hosts, install_command
 
-INSTALL = install_command("api-gateway")
+INSTALL = [
+    *install_command("api-gateway"),
+    *("--command", "/usr/bin/true --really", "--logrotate-config", "/etc/logrotate.conf"),
+    *("--ansible-project", "/srv", "--ansible-user", "nobody", "--ansible-preview-user", "sync"),
+]
 CHECK = [*INSTALL, "--check"]
+KEYS = install_command(None)[1:]
+NO_COMMAND = "not an absolute path and words of printable ASCII, one space apart"
+NO_ACCOUNT = "not the name of an account of this host other than root"
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +53,45 @@ def test_options_that_are_left_out_keep_what_is_there(prepared: Host) -> None:
     assert prepared.run(["/root/host/install"]).stdout == ""
     assert prepared.run(["/root/host/install", "--check"]).stdout == ""
     assert prepared.read("/etc/firstresponder/restartable") == "api-gateway.service\n"
+    assert prepared.read("/etc/firstresponder/commands") == "/usr/bin/true --really\n"
+    assert prepared.read("/etc/firstresponder/ansible") == "project=/srv\nuser=nobody\npreview-user=sync\n"
+
+
+def declared(host: Host) -> list[str]:
+    return host.run(["ls", "/etc/firstresponder/actions", "/etc/firstresponder/previews"]).stdout.split()
+
+
+def test_actions_that_nothing_was_declared_for_are_not_installed(host: Host) -> None:
+    host.run(["/root/host/install", "--remove"])
+    host.run(install_command("api-gateway"))
+    always = ["journal-vacuum", "logrotate", "restart-unit", "tmpfiles-clean"]
+    assert [name for name in declared(host) if not name.startswith("/")] == always
+    assert host.read("/etc/firstresponder/logrotate-configs") == "/etc/logrotate.conf\n"
+    project = ["/root/host/install", "--ansible-project", "/srv"]
+    host.run([*project, "--ansible-preview-user", "sync"])
+    assert declared(host).count("ansible-scale") == 1, "a preview without the action"
+    host.run([*project, "--ansible-user", "nobody"])
+    assert declared(host).count("ansible-scale") == 2
+
+
+def test_an_action_whose_declaration_is_gone_goes_too(prepared: Host) -> None:
+    prepared.run(["rm", "/etc/firstresponder/ansible", "/etc/firstresponder/commands"])
+    gone = [
+        f"/etc/firstresponder/{name}" for name in ("actions/ansible-scale", "actions/command", "previews/ansible-scale")
+    ]
+    checked = prepared.run(["/root/host/install", "--check"], check=False)
+    assert checked.returncode == 1
+    assert {f"differs: {path}" for path in gone} <= set(checked.stdout.splitlines())
+    prepared.run(["/root/host/install"])
+    assert [prepared.run(["test", "-e", path], check=False).returncode for path in gone] == [1, 1, 1]
+    assert prepared.run(["/root/host/install", "--check"]).stdout == ""
+
+
+def test_what_the_owner_added_stays(prepared: Host) -> None:
+    prepared.write("/etc/firstresponder/actions/own", "#!/bin/sh\n", mode=0o755)
+    assert prepared.run(INSTALL).stdout == ""
+    assert "own" in declared(prepared)
+    prepared.run(["rm", "/etc/firstresponder/actions/own"])
 
 
 def test_a_prepared_host_passes_the_check(prepared: Host) -> None:
@@ -63,6 +109,13 @@ DRIFTS = {
     "/etc/firstresponder/actions/restart-unit": "chown fr-act /etc/firstresponder/actions/restart-unit",
     "/etc/firstresponder/actions": "chmod 775 /etc/firstresponder/actions",
     "/etc/firstresponder/restartable": "echo ssh.service >>/etc/firstresponder/restartable",
+    "/etc/firstresponder/actions/logrotate": "rm /etc/firstresponder/actions/logrotate",
+    "/etc/firstresponder/actions/command": "rm /etc/firstresponder/actions/command",
+    "/etc/firstresponder/logrotate-configs": "echo /tmp/evil.conf >>/etc/firstresponder/logrotate-configs",
+    "/etc/firstresponder/commands": "chmod 666 /etc/firstresponder/commands",
+    "/etc/firstresponder/ansible": "sed -i s/nobody/root/ /etc/firstresponder/ansible",
+    "/etc/firstresponder/previews": "chmod 775 /etc/firstresponder/previews",
+    "/etc/firstresponder/previews/ansible-scale": "echo >>/etc/firstresponder/previews/ansible-scale",
     "/etc/firstresponder/authorized_keys/fr-act": "sed -i s/restrict,// /etc/firstresponder/authorized_keys/fr-act",
     "/etc/firstresponder/authorized_keys/fr-observe": "rm /etc/firstresponder/authorized_keys/fr-observe",
     "/etc/firstresponder": "chown fr-act /etc/firstresponder",
@@ -129,7 +182,22 @@ def test_removal_waits_for_no_order_and_interrupts_none(prepared: Host) -> None:
         (["--observe-key", "/etc/passwd", "--act-key", "/root/fr-act.pub"], "/etc/passwd: not a public SSH key"),
         (["--restartable", "nginx"], "--restartable nginx: not the name of a service unit (such as nginx.service)"),
         (["--act-key"], "the last option needs a value"),
-        (["--force"], "unknown option --force; there are --observe-key, --act-key, --restartable, --check, --remove"),
+        (["--logrotate-config", "a.conf"], "--logrotate-config a.conf: not an absolute path"),
+        (["--command", "reboot"], f"--command reboot: {NO_COMMAND}"),
+        (["--command", "/sbin/reboot  now"], f"--command /sbin/reboot  now: {NO_COMMAND}"),
+        (["--command", "/sbin/reboot\nnow"], f"--command /sbin/reboot\nnow: {NO_COMMAND}"),
+        (["--ansible-project", "/srv/none"], "--ansible-project /srv/none: not the absolute path of a folder"),
+        (["--ansible-user", "root"], f"--ansible-user root: {NO_ACCOUNT}"),
+        (["--ansible-preview-user", "who"], f"--ansible-preview-user who: {NO_ACCOUNT}"),
+        (
+            [*KEYS, "--ansible-project", "/srv", "--ansible-user", "nobody", "--ansible-preview-user", "nobody"],
+            "--ansible-preview-user nobody: must be another account than --ansible-user, with fewer rights",
+        ),
+        (
+            ["--force"],
+            "unknown option --force; there are --observe-key, --act-key, --restartable, --logrotate-config, --command, "
+            "--ansible-project, --ansible-user, --ansible-preview-user, --check, --remove",
+        ),
     ],
 )
 def test_wrong_usage_says_what_to_do(host: Host, arguments: list[str], message: str) -> None:

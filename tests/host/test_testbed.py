@@ -25,6 +25,30 @@ def test_two_hosts_share_nothing_that_tells_hosts_apart(hosts: Hosts, host: Host
     other.stop()
 
 
+def test_hosts_reach_each_other_and_this_machine_forwards_nothing_for_it(hosts: Hosts, host: Host) -> None:
+    forwarding = Path("/proc/sys/net/ipv4/ip_forward").read_text()
+    other = hosts.start("api-gateway-04", service=None, prepared=False)
+    ping = ["ping", "-c", "1", "-W", "5", host.address]
+    assert other.run(ping).returncode == 0
+    host.cut()
+    assert other.run(["ping", "-c", "1", "-W", "1", host.address], check=False).returncode == 1
+    host.restore()
+    assert other.run(ping).returncode == 0
+    other.stop()
+    assert Path("/proc/sys/net/ipv4/ip_forward").read_text() == forwarding
+
+
+def test_what_only_some_hosts_want_is_there_and_does_not_run(host: Host) -> None:
+    for program in ("ansible-playbook", "logrotate", "/usr/lib/postgresql/15/bin/postgres"):
+        assert host.run(["sh", "-c", f"command -v {program}"]).stdout
+    assert (
+        host.run(["systemctl", "list-units", "--plain", "--no-legend", "*postgres*", "cron*", "nftables*"]).stdout == ""
+    )
+    host.run(["systemctl", "start", "postgresql"])
+    host.run(["runuser", "--user", "postgres", "--", "psql", "--command", "SELECT 1"])
+    host.run(["systemctl", "stop", "postgresql"])
+
+
 def test_systemd_is_up_and_content(host: Host) -> None:
     assert host.run(["systemctl", "is-system-running"]).stdout == "running\n"
     assert host.run(["systemctl", "is-active", f"{host.service}.service"]).stdout == "active\n"
@@ -85,14 +109,14 @@ def test_the_leak_is_real_and_only_a_restart_heals_it(host: Host) -> None:
     assert host.health() == 503
 
     def complained() -> bool:
-        journal = host.run(["journalctl", "--unit", host.service, "--output=cat"]).stdout
+        journal = host.run(["journalctl", "--unit", "api-gateway", "--output=cat"]).stdout
         return "ERROR GET /api/v1/reports java.lang.OutOfMemoryError: Java heap space" in journal
 
     wait_until(complained, 10, "the error in the journal")
     burning = host.run(["ps", "-o", "unit=,ni=,stat=", "-C", "leaky-service"]).stdout.splitlines()
     assert len([line for line in burning if line.split()[0] == "api-gateway.service" and "R" in line.split()[2]]) >= 1
     assert host.health() == 503
-    host.run(["systemctl", "restart", host.service])
+    host.run(["systemctl", "restart", "api-gateway"])
     host.wait_until_healthy()
 
 

@@ -18,27 +18,40 @@ from tests.testbed import preflight
 from tests.testbed.components import MissingError, cache_directory
 
 PACKAGES = (
+    "ansible-core",
     "curl",
     "dbus",
     "iproute2",
+    "iputils-ping",
     "libpam-systemd",  # without it whatever is started over SSH stays in ssh.service
+    "logrotate",
+    "nftables",  # firewalls and losses between hosts
+    "openssh-client",  # ansible's way to the hosts of a pool
     "openssh-server",
+    "postgresql",
     "procps",
-    "python3",  # for the test service only
+    "python3",  # for the test services, and for what ansible does on a host
+    "python3-cffi-backend",  # ansible-core needs it by another name, which debootstrap does not resolve
     "sudo",
     "systemd",
     "systemd-sysv",
 )
-# Timers and consoles that would only disturb measurements.
+# Units that only some hosts want: these start them.
+DISABLED = ("postgresql.service",)
+# Timers and consoles that would only disturb measurements. (After the kernel's uptime, which is this machine's, the
+# tmpfiles one would clean up in the middle of a test.)
 MASKED = (
     "apt-daily-upgrade.timer",
     "apt-daily.timer",
     "console-getty.service",
+    "cron.service",
     "dpkg-db-backup.timer",
     "e2scrub_all.timer",
     "e2scrub_reap.service",
     "fstrim.timer",
     "getty@.service",
+    "logrotate.timer",
+    "systemd-tmpfiles-clean.timer",
 )
 # What would be the same on every host, or is of no use there. Without /var/log/journal the journal lives in memory,
 # so that it neither fills a disk nor makes room on a full one by vacuuming itself.
@@ -46,7 +59,7 @@ REMOVED = ("etc/ssh/ssh_host_*", "etc/machine-id", "var/cache/apt/*", "var/lib/a
 
 
 def ensure() -> Path:
-    """The root directory of the base system, made first when it has to be: about a minute once.
+    """The root directory of the base system, made first when it has to be: about two minutes once.
 
     Progress goes to standard error. Raises MissingError when it can not be made.
     """
@@ -61,18 +74,19 @@ def ensure() -> Path:
 
 
 def _directory() -> Path:
-    recipe = "\n".join([platform.machine(), _codename(), *PACKAGES, *MASKED, *REMOVED])
+    recipe = "\n".join([platform.machine(), _codename(), *PACKAGES, *DISABLED, *MASKED, *REMOVED])
     return cache_directory() / f"debian-{_codename()}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
 
 def _make(target: Path) -> None:
-    print("Making the base system of the hosts with debootstrap (once, about a minute)", file=sys.stderr)
+    print("Making the base system of the hosts with debootstrap (once, about two minutes)", file=sys.stderr)
     unfinished = target.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     # What debootstrap mounts dies with it, and is never in the way of removing an unfinished system.
     alone = ["unshare", "--mount", "--propagation=private"]
     packages = f"--include={','.join(PACKAGES)}"
     _run([*alone, "debootstrap", "--variant=minbase", packages, _codename(), str(unfinished), _mirror()])
+    _run(["systemctl", f"--root={unfinished}", "--quiet", "disable", *DISABLED])
     _run(["systemctl", f"--root={unfinished}", "--quiet", "mask", *MASKED])
     for pattern in REMOVED:
         for path in unfinished.glob(pattern):

@@ -27,7 +27,6 @@ Ctrl-C.
 
 from __future__ import annotations
 
-import fcntl
 import itertools
 import json
 import os
@@ -40,19 +39,18 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from ipaddress import IPv4Network
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.testbed import debian
 from tests.testbed.components import MissingError
+from tests.testbed.network import Network, inside, run
 from tests.testbed.processes import Child, wait_until
 
 HERE = Path(__file__).parent
 PREPARATION = HERE.parent.parent / "host"
 RUNS = Path(tempfile.gettempdir()) / "firstresponder-hosts"
-ADDRESSES = IPv4Network("198.18.0.0/15")  # RFC 2544: for test networks, never on a real one
 BOOT_TIMEOUT = 60.0  # seconds; half a second is usual
 
 
@@ -63,7 +61,9 @@ class Host:
     observe_user = "fr-observe"
     act_user = "fr-act"
 
-    def __init__(self, name: str, service: str, keys: Path, directory: Path, base: Path) -> None:
+    def __init__(
+        self, name: str, service: str | None, keys: Path, directory: Path, base: Path, network: Network
+    ) -> None:
         self.name = name
         self.service = service
         self.observe_key = keys / self.observe_user
@@ -82,7 +82,7 @@ class Host:
             directory / "console.log",
         )
         try:
-            self.address = self._connect()
+            self.address = self._connect(network)
             self._wait_until_up()
             self.machine_id = self.read("/etc/machine-id").strip()
         except BaseException:  # Ctrl-C too: nobody else knows of it yet
@@ -183,6 +183,9 @@ class Host:
         return int(self.run(probe, check=False).stdout)
 
     def wait_until_healthy(self) -> None:
+        """Wait for the service, when the host was started with one."""
+        if self.service is None:
+            return
         wait_until(lambda: self.health() == 200, BOOT_TIMEOUT, f"{self.service} on {self.name} getting healthy")
 
     def mine(self) -> None:
@@ -199,20 +202,10 @@ class Host:
 
     # how it is built
 
-    def _connect(self) -> str:
-        """Make the link between this machine and the host. The host's address on it."""
+    def _connect(self, network: Network) -> str:
+        """Plug the host into the run's network. Its address there."""
         wait_until(lambda: bool(_children(self._room.pid)), 10, f"{self.name} beginning", self._room)
-        with (RUNS / "addresses.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            number, here, there = _free_addresses()
-            link = f"fr-host{number}"
-            peer = ["peer", "name", "eth0", "netns", str(self._room_pid())]
-            _run(["ip", "link", "add", link, "type", "veth", *peer])
-            _run(["ip", "address", "add", f"{here}/30", "dev", link])
-            _run(["ip", "link", "set", link, "up"])
-        self._inside_network("ip", "address", "add", f"{there}/30", "dev", "eth0")
-        self._inside_network("ip", "link", "set", "eth0", "up")
-        return there
+        return network.connect(self._room_pid())
 
     def _wait_until_up(self) -> None:
         wait_until(self._is_up, BOOT_TIMEOUT, f"{self.name} booting", self._room)
@@ -246,11 +239,11 @@ class Host:
         raise LookupError(f"{self.name} is not running")
 
     def _inside_network(self, *argv: str) -> None:
-        _run(["nsenter", f"--target={self._room_pid()}", "--net", *argv])
+        inside(self._room_pid(), *argv)
 
     def _resize_disk(self, options: str) -> None:
         disk = str(self._directory / "disk")
-        _run(["nsenter", f"--target={self._room_pid()}", "--mount", "mount", "-o", f"remount,{options}", disk])
+        run(["nsenter", f"--target={self._room_pid()}", "--mount", "mount", "-o", f"remount,{options}", disk])
 
     def _set_frozen(self, frozen: bool) -> None:
         cgroup = self._cgroups[0]  # the version 2 one
@@ -270,6 +263,7 @@ class Hosts:
         self._keys.mkdir(parents=True)
         for user in (Host.observe_user, Host.act_user):
             _generate_key(self._keys / user, comment=user)
+        self._network = Network(self._directory, RUNS / "addresses.lock")
         self._running: list[Host] = []
         return self
 
@@ -278,54 +272,47 @@ class Hosts:
     ) -> None:
         for host in self._running:
             host.stop()
+        self._network.close()
         shutil.rmtree(self._directory)
 
-    def start(self, name: str, *, service: str = "api-gateway", prepared: bool = True) -> Host:
-        """Boot a host that runs the leaky service as `service`, and prepare it with `host/install`.
+    def start(self, name: str, *, service: str | None = "api-gateway", prepared: bool = True) -> Host:
+        """Boot a host that runs the leaky service as `service`, or none, and prepare it with `host/install`.
 
         `prepared=False` leaves the preparation to the caller; the files lie in /root/host there.
         """
         directory = self._directory / f"{name}.{len(self._running)}"  # a stopped host's name may be used again
-        host = Host(name, service, self._keys, directory, self._base)
+        host = Host(name, service, self._keys, directory, self._base, self._network)
         self._running.append(host)
-        _copy(host, HERE / "services" / "leaky-service", "/opt/leaky-service")
-        _copy(host, HERE / "services" / "leaky-service.service", f"/etc/systemd/system/{service}.service")
         for path in PREPARATION.rglob("*"):
             if path.is_file():
-                _copy(host, path, f"/root/host/{path.relative_to(PREPARATION)}")
+                copy(host, path, f"/root/host/{path.relative_to(PREPARATION)}")
         for user in (Host.observe_user, Host.act_user):
             host.write(f"/root/{user}.pub", (self._keys / user).with_suffix(".pub").read_text())
-        host.run(["systemctl", "daemon-reload"])
-        host.run(["systemctl", "enable", "--quiet", "--now", f"{service}.service"])
-        host.wait_until_healthy()
+        if service is not None:
+            copy(host, HERE / "services" / "leaky-service", "/opt/leaky-service")
+            copy(host, HERE / "services" / "leaky-service.service", f"/etc/systemd/system/{service}.service")
+            host.run(["systemctl", "daemon-reload"])
+            host.run(["systemctl", "enable", "--quiet", "--now", f"{service}.service"])
+            host.wait_until_healthy()
         if prepared:
             host.run(install_command(service))
         return host
 
 
-def install_command(service: str) -> list[str]:
+def install_command(service: str | None) -> list[str]:
     """How a host of the testbed is prepared: the argv, run inside it."""
     keys = ["--observe-key", "/root/fr-observe.pub", "--act-key", "/root/fr-act.pub"]
-    return ["/root/host/install", *keys, "--restartable", f"{service}.service"]
+    restartable = [] if service is None else ["--restartable", f"{service}.service"]
+    return ["/root/host/install", *keys, *restartable]
 
 
-def _copy(host: Host, source: Path, target: str) -> None:
+def copy(host: Host, source: Path, target: str) -> None:
+    """Copy a text file of this machine to the host, with its mode."""
     host.write(target, source.read_text(), mode=source.stat().st_mode & 0o777)
 
 
 def _generate_key(path: Path, comment: str) -> None:
-    _run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)])
-
-
-def _free_addresses() -> tuple[int, str, str]:
-    """A number, an address for this machine and one for the host, of a /30 that nobody here uses."""
-    listed = json.loads(_run(["ip", "-json", "-4", "address", "show"]))
-    used = {address["local"] for link in listed for address in link["addr_info"]}
-    for number, network in enumerate(ADDRESSES.subnets(new_prefix=30)):
-        here, there = map(str, network.hosts())
-        if here not in used:
-            return number, here, there
-    raise MissingError(f"no free address in {ADDRESSES}")
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)])
 
 
 def _cgroup_roots() -> list[Path]:
@@ -387,13 +374,6 @@ def _children(pid: int) -> list[int]:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
         return []
-
-
-def _run(argv: list[str]) -> str:
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(argv)}: {done.stderr.strip()}")
-    return done.stdout
 
 
 def main() -> None:

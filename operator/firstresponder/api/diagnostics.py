@@ -105,7 +105,7 @@ class InventoryArguments(ApiModel):
     """Hosts of a group in an Ansible inventory, and a declared maximum."""
 
     path: Template
-    """The inventory's path on the host; a template."""
+    """The inventory's path, relative to the Ansible project that the host declares; a template."""
     group: Template
     """The group whose hosts are counted; a template."""
     maximum_variable: Template

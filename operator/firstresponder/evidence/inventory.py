@@ -2,6 +2,8 @@
 
 ``count`` counts each host of the group and of its child groups once. ``max`` is the value of ``maximumVariable`` when
 every host of the group has the same whole number; else it is not known.
+
+The path is relative to the project that the host declares in ``/etc/firstresponder/ansible``, as an action's is.
 """
 
 from __future__ import annotations
@@ -15,13 +17,20 @@ from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import InventoryArguments
 from firstresponder.evidence.probe import Context, Probe, Reason, Unobserved, completed, unparseable
 
+# Ansible refuses the C locale that diagnostics run in; C.UTF-8 differs from it in nothing but UTF-8. A part of the
+# inventory that cannot be read would otherwise only be warned of, and its hosts be missing.
+_LIST = (
+    'project=$(sed -n s/^project=//p /etc/firstresponder/ansible) && cd "${project:?is not declared}" && '
+    "exec env LC_ALL=C.UTF-8 ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=1 "
+    'ansible-inventory --inventory "$1" --list'
+)
+
 
 def _argv(arguments: InventoryArguments, context: Context) -> tuple[str, ...]:
     del context
     if not re.fullmatch(r"[A-Za-z0-9_./-]+", arguments.path) or arguments.path.startswith("-"):
         raise Unobserved(Reason.BAD_ARGUMENT, f"path: {arguments.path!r} is not a path such as inventories/production")
-    # Ansible refuses the C locale that diagnostics run in; this one differs from it in nothing but UTF-8.
-    return ("env", "LC_ALL=C.UTF-8", "ansible-inventory", "--inventory", arguments.path, "--list")
+    return ("sh", "-c", _LIST, "inventory", arguments.path)
 
 
 def _parse(arguments: InventoryArguments, output: CommandOutput, context: Context) -> dict[str, JSON]:

@@ -56,8 +56,13 @@ def test_a_group_in_another_form_is_not_read(group: Any) -> None:
 
 
 def test_ansible_gets_the_utf_8_locale_that_it_insists_on() -> None:
-    command = argv("inventory", **ARGUMENTS)
-    assert command == ("env", "LC_ALL=C.UTF-8", "ansible-inventory", "--inventory", "inventories/production", "--list")
+    assert "LC_ALL=C.UTF-8" in argv("inventory", **ARGUMENTS)[2]
+
+
+def test_the_path_is_an_argument_of_the_script_and_no_part_of_it() -> None:
+    one, other = (argv("inventory", **{**ARGUMENTS, "path": path}) for path in ("inventories/a", "inventories/b"))
+    assert one[:-1] == other[:-1]
+    assert (one[-1], other[-1]) == ("inventories/a", "inventories/b")
 
 
 def test_a_broken_inventory_is_not_read() -> None:
