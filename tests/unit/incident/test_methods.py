@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from firstresponder.api.base import condition
-from firstresponder.api.incident import Phase
+from firstresponder.api.incident import AttemptState, Phase
 from firstresponder.api.ledger import LedgerAnswer, LedgerState, attempt_id
 from firstresponder.incident.plan import Consume, Observe, SendOrder
 from firstresponder.incident.snapshot import Gate
@@ -240,6 +240,28 @@ def test_attempts_that_somebody_took_out_of_the_status_are_not_run_again() -> No
     world.incident = world.incident.model_copy(update={"status": status})
     world.settle()
     assert (world.reason, len(world.runs)) == ("Indeterminate", 1)
+
+
+def test_an_attempt_that_did_not_succeed_is_never_followed_by_another() -> None:
+    world = after_the_first()
+    failed = world.incident.status.attempts[0].model_copy(update={"state": AttemptState.FAILED})
+    status = world.incident.status.model_copy(update={"attempts": [failed]})
+    world.incident = world.incident.model_copy(update={"status": status})
+    world.settle()
+    assert (world.reason, len(world.runs)) == ("Indeterminate", 1)
+
+
+@pytest.mark.parametrize("disk", [{"freeBytes": 200.0}, {}], ids=["met", "unknown"])
+def test_before_the_first_order_the_target_must_be_known_not_to_be_met(disk: dict[str, float]) -> None:
+    runbook = disk_full()
+    runbook["spec"]["actions"][0]["until"] = "disk.freeBytes > 100"
+    values = full()
+    values["disk"]["freeBytes"] = 50.0
+    world = awaiting_approval(runbook=runbook, values=values)
+    world.review("alice@example.com")
+    world.values["disk"] = {"usedPercent": 95.0, **disk}
+    world.settle()
+    assert (world.reason, world.runs) == ("PacketSuperseded", [])
 
 
 def test_an_incident_that_is_being_deleted_begins_no_further_order() -> None:

@@ -366,9 +366,10 @@ def test_without_offer_inverse_a_failed_fix_escalates_at_once() -> None:
 
 def test_parameters_patched_while_the_way_back_is_on_offer_do_not_triage_again() -> None:
     world = offered()
+    before = packet_in(world)
     world.patch(parameters={"cpuThreshold": 85})
     world.settle()
-    assert world.phase() == Phase.AWAITING_APPROVAL
+    assert (world.phase(), packet_in(world)) == (Phase.AWAITING_APPROVAL, before)
     world.review("alice@example.com")
     world.settle()
     assert (world.reason, len(world.runs)) == ("FixFailed", 2)
