@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import HttpArguments
+from firstresponder.evidence import patience
 from firstresponder.evidence.probe import (
     Context,
     Probe,
@@ -63,7 +64,7 @@ def _argv(arguments: HttpArguments, context: Context) -> tuple[str, ...]:
         "--disable",  # no ~/.curlrc; has to come first
         *("--silent", "--globoff", "--noproxy", "*", "--proto", "=http,https"),
         # Less than the whole, so that a server that hangs is an observation.
-        *("--max-time", f"{context.timeout * 0.8:.1f}"),
+        *("--max-time", f"{context.timeout * patience.SHARE:.1f}"),
         *("--write-out", _ACCOUNT),
         *("--url", require_url(arguments.url)),
     )

@@ -13,7 +13,7 @@ from firstresponder.api.diagnostics import Diagnostic
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Evidence, IncidentStatus, Unavailable
 from firstresponder.api.runbook import RunbookSpec, Triage
-from firstresponder.expressions import Scope, TemplateError, render_argument
+from firstresponder.expressions import MissingValue, Scope, TemplateError, render_argument
 from firstresponder.incident.decide import Setting, scope_of
 from firstresponder.incident.plan import Observe, ProbeRequest
 from firstresponder.runbooks.names import free_of_evidence
@@ -55,15 +55,20 @@ def observe(
     """One round: every diagnostic (or ``only`` those named) on the host of its role, in parallel.
 
     Hosts that could be acted on, or those that ``also`` names beside ``only`` some diagnostics, are asked who they are
-    too. Roles without a host are left unobserved. Raises TemplateError when an argument needs what is not known or
-    may not be used.
+    too. Roles without a host are left unobserved, and so is what needs such a host's name or address. Raises
+    TemplateError when an argument needs what is not known or may not be used.
     """
     scope, allowed = scope_of(spec, setting, {}), free_of_evidence(spec)
-    probes = [
-        _request(diagnostic, hosts, scope, allowed, not_before)
-        for diagnostic in spec.diagnostics
-        if diagnostic.role in hosts and (only is None or diagnostic.name in only)
-    ]
+    empty = {role.name for role in spec.roles} - hosts.keys()
+    probes = []
+    for diagnostic in spec.diagnostics:
+        if diagnostic.role in empty or (only is not None and diagnostic.name not in only):
+            continue
+        try:
+            probes.append(_request(diagnostic, hosts, scope, allowed, not_before))
+        except MissingValue as missing:
+            if _role_of(missing.path) not in empty:
+                raise
     asked = set(also)
     if only is None and isinstance(spec, RunbookSpec):
         asked |= {hosts[action.role].name for action in spec.actions if action.role in hosts}
@@ -94,6 +99,12 @@ def experiments_of(
             with contextlib.suppress(TemplateError):  # an argument is not known: nothing is seen, and nothing stops
                 probes.append(_request(experiment, hosts, scope, allowed))
     return _round(runbook, probes)
+
+
+def _role_of(path: str) -> str | None:
+    """``database`` of ``hosts.database.address``."""
+    root, _, rest = path.partition(".")
+    return rest.partition(".")[0] if root == "hosts" else None
 
 
 def _request(
