@@ -352,7 +352,7 @@ class Escalation(StatusModel):
     """Contacts of the EscalationPolicy."""
     time: Time
     """When."""
-    diagnostic_results: Annotated[list[DiagnosticResult], Field(max_length=64)] = []
+    diagnostic_results: Annotated[list[DiagnosticResult], Field(max_length=192)] = []
     """What every diagnostic and hypothesis came to."""
     attempted_fix: Text | None = None
     """What was tried, and how it ended."""
@@ -417,7 +417,7 @@ class IncidentStatus(StatusModel):
     """The ambiguity margin that the decision was made with."""
     evidence: Annotated[list[Evidence], Field(max_length=96, json_schema_extra=_ATOMIC)] = []
     """What was observed in triage."""
-    hypotheses: Annotated[list[HypothesisResult], Field(max_length=64, json_schema_extra=_ATOMIC)] = []
+    hypotheses: Annotated[list[HypothesisResult], Field(max_length=96, json_schema_extra=_ATOMIC)] = []
     """The verdict on everything that was judged."""
     root_cause: RootCause | None = None
     """What the debugger found out about the cause."""

@@ -29,12 +29,14 @@ from firstresponder.incident.plan import (
     CreateRequest,
     Event,
     Experiment,
+    MarkIncorrect,
     Observe,
     Pin,
     RunPreview,
     Seal,
     SendOrder,
 )
+from firstresponder.incident.recur import recurred
 from firstresponder.incident.snapshot import Gate, Observation
 from firstresponder.kube.credentials import CredentialsUnusable
 from firstresponder.kube.errors import AlreadyExists
@@ -103,6 +105,15 @@ class ClusterEffects:
         request = _with(effect.request, "Approved", "False", effect.reason, message, now)
         request = _with(request, "Closed", "True", effect.reason, message, now)
         await self._write_request(effect.request, request)
+
+    async def mark_incorrect(self, incident: Incident, effect: MarkIncorrect, now: datetime) -> None:
+        """Nothing where the other incident is gone, or says so already."""
+        other = await self._resources.get(Incident, incident.namespace, effect.name)
+        if other is None or other.metadata.uid != effect.uid:
+            return
+        status = recurred(other.status, incident, effect.message, now)
+        if status != other.status:
+            await self._resources.write_status(Incident, other.metadata, other.status, status)
 
     async def check_gate(self, namespace: str) -> Gate:
         problems = await self._gate.problems(namespace)

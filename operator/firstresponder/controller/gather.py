@@ -24,6 +24,7 @@ from firstresponder.api.runbook import RunbookSpec, Triage, TriagePlaybookSpec
 from firstresponder.controller.cache import Cache
 from firstresponder.controller.keys import Key
 from firstresponder.controller.knowledge import Knowledge
+from firstresponder.controller.neighbours import neighbour
 from firstresponder.controller.relist import Relist
 from firstresponder.incident.snapshot import CatalogueEntry, Gate, Observation, Revision, Sample, Snapshot
 from firstresponder.kube.resources import Resources
@@ -46,6 +47,7 @@ class Facts:
     observation: Observation | None = None
     experiments: Observation | None = None
     preview: PreviewAnswer | None = None
+    marked_incorrect: str = ""
     ledger: LedgerAnswer | None = None
     refusal: str = ""
     sealing: bool = False
@@ -99,10 +101,16 @@ class Gatherer:
             request=await self._request(incident),
             action_classes={each.name: each for each in self._parsed(ActionClass, namespace)},
             policy=policies[_POLICY].spec if _POLICY in policies else None,
+            neighbours=tuple(
+                neighbour(each)
+                for each in self._cache.all(Incident.__name__, namespace)
+                if each["metadata"]["name"] != key.name
+            ),
             gate=facts.gate,
             observation=facts.observation,
             experiments=facts.experiments,
             preview=facts.preview,
+            marked_incorrect=facts.marked_incorrect,
             ledger=facts.ledger,
             refusal=facts.refusal,
             sealing=facts.sealing,

@@ -20,6 +20,7 @@ from firstresponder.incident.plan import (
     CreateRequest,
     Effect,
     Experiment,
+    MarkIncorrect,
     Observe,
     Pin,
     Plan,
@@ -141,6 +142,9 @@ class IncidentReconciler:
                 return replace(facts, experiments=await self._hosts.experiment(effect, hosts))
             case RunPreview():
                 return replace(facts, preview=await self._hosts.run_preview(effect, hosts))
+            case MarkIncorrect():
+                await self._cluster.mark_incorrect(incident, effect, now)
+                return replace(facts, marked_incorrect=effect.uid)
             case AskLedger():
                 return replace(facts, ledger=await self._hosts.ask_ledger(effect, hosts))
             case SendOrder():

@@ -118,6 +118,7 @@ class _Operator:
         for namespace in self._options.namespaces:
             # Before anything is decided the cache is whole.
             await self._relist.knowledge(namespace)
+            await self._relist.incidents(namespace)
             self._queue.add(Key(_GATE, namespace))
             self._queue.add_after(Key(_KNOWLEDGE, namespace), KNOWLEDGE_INTERVAL)
             self._queue.add_after(Key(_INCIDENTS, namespace), INCIDENTS_INTERVAL)

@@ -19,6 +19,7 @@ from firstresponder.api.incident import Incident
 from firstresponder.api.runbook import Runbook, TriagePlaybook
 from firstresponder.controller.cache import Cache
 from firstresponder.controller.keys import Key
+from firstresponder.controller.neighbours import gist
 from firstresponder.kube.resources import Resources
 
 KNOWLEDGE_INTERVAL = timedelta(seconds=60)
@@ -46,10 +47,17 @@ class Relist:
 
     async def reconcile_incidents(self, key: Key) -> timedelta:
         """The recurring duty for incidents that are not settled: they, or their requests, may have changed unheard."""
-        for incident in await self._resources.list(Incident, key.namespace):
+        for incident in await self.incidents(key.namespace):
             if not is_settled(incident):
                 self._changed(Key(Incident.__name__, key.namespace, incident["metadata"]["name"]))
         return INCIDENTS_INTERVAL
+
+    async def incidents(self, namespace: str) -> list[dict[str, Any]]:
+        """Every incident of a namespace; the gist of each is kept for its neighbours."""
+        since = self._cache.mark()
+        found = await self._resources.list(Incident, namespace)
+        self._cache.replace(Incident.__name__, namespace, map(gist, found), since)
+        return found
 
     async def knowledge(self, namespace: str) -> None:
         """Every cached kind of a namespace."""

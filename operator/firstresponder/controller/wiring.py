@@ -16,6 +16,7 @@ from firstresponder.api.base import GROUP, VERSION, Resource
 from firstresponder.api.incident import Incident
 from firstresponder.controller.cache import Cache
 from firstresponder.controller.keys import Key
+from firstresponder.controller.neighbours import gist
 from firstresponder.controller.relist import KNOWLEDGE, RECONCILED
 from firstresponder.kube.connection import Connection
 
@@ -43,7 +44,7 @@ def registry(connection: Connection, cache: Cache, changed: Callable[[Key], None
 
     for kind in KNOWLEDGE:
         _on_event(handlers, kind, _knowledge_handler(kind.__name__, cache, changed))
-    _on_event(handlers, Incident, lambda event: changed(_key(Incident.__name__, event)))
+    _on_event(handlers, Incident, _incident_handler(cache, changed))
     _on_event(handlers, ApprovalRequest, _request_handler(changed))
     return handlers
 
@@ -74,6 +75,20 @@ def _knowledge_handler(kind: str, cache: Cache, changed: Callable[[Key], None]) 
             cache.put(kind, key.namespace, event["object"])
         if kind in RECONCILED:
             changed(key)
+
+    return handle
+
+
+def _incident_handler(cache: Cache, changed: Callable[[Key], None]) -> Handler:
+    """Each incident is read anew when it is worked on; what is kept of it is for its neighbours."""
+
+    def handle(event: Mapping[str, Any]) -> None:
+        key = _key(Incident.__name__, event)
+        if event["type"] == "DELETED":
+            cache.remove(key.kind, key.namespace, key.name)
+        else:
+            cache.put(key.kind, key.namespace, gist(event["object"]))
+        changed(key)
 
     return handle
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from firstresponder.actions.action import Count
 from firstresponder.actions.catalogue import TYPES
@@ -19,6 +19,7 @@ from firstresponder.incident.decide import HandOver, Planned, count_changed, sco
 from firstresponder.incident.escalate import escalated
 from firstresponder.incident.ground import Ground, NoGround, acted_ground, ground
 from firstresponder.incident.look import observe, values_of
+from firstresponder.incident.neighbours import acting_there
 from firstresponder.incident.packet import clock_problem, digest_of, request_spec
 from firstresponder.incident.plan import CheckGate, CloseRequest, Consume, CreateRequest, Event, Observe, Plan, wait
 from firstresponder.incident.record import marked, noted, observed, updated
@@ -27,6 +28,9 @@ from firstresponder.incident.snapshot import Observation, Snapshot
 from firstresponder.runbooks.names import diagnostics_behind
 from firstresponder.safety.digest import sha256_digest
 from firstresponder.safety.neutralise import neutralise, shown
+
+_TURN = timedelta(seconds=2)
+"""How soon an approved incident looks again whether another one has ended its action on the same host."""
 
 
 def await_approval(snapshot: Snapshot, now: datetime) -> Plan:
@@ -186,6 +190,8 @@ def _approved(
     """
     incident = snapshot.incident
     if snapshot.observation is None:
+        if acting_there(packet.bound.host_key, snapshot.neighbours) is not None:
+            return Plan(requeue_after=_TURN)  # one incident at a time acts on a host; the host sees to it in the end
         try:
             return Plan(effect=_fresh_look(base, packet))
         except TemplateError as error:

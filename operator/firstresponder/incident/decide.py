@@ -70,6 +70,7 @@ class HandOver:
     to: tuple[str, ...] = ()
     human_action: str | None = None
     hypothesis: Hypothesis | None = None
+    recommendations: tuple[Recommendation, ...] = ()
 
 
 Conclusion = Proposed | Led | SelfRecovered | HandOver
@@ -126,6 +127,7 @@ def _follow(spec: Triage, scope: Scope, outcome: Outcome, hypothesis: Hypothesis
             tuple(outcome.escalate.to or spec.escalate_to),
             render_text(outcome.escalate.human_action, scope),
             hypothesis,
+            recommended(outcome, scope),
         )
     if outcome.runbook is not None and hypothesis is not None:
         return Led(hypothesis, outcome.runbook)
@@ -153,7 +155,7 @@ def decide(spec: Triage, scope: Scope, margin: int = DEFAULT_MARGIN) -> Decision
     """Rules 4 to 9: guards, symptom, hypotheses ranked with the margin."""
     stopped, verdicts = guarded(spec, scope)
     if stopped is not None:
-        return Decision(stopped, verdicts)
+        return _decided(stopped, verdicts)
 
     if isinstance(spec, RunbookSpec):
         symptom = _judged(spec, scope, spec.symptom, "Symptom", spec.symptom)
@@ -171,7 +173,7 @@ def decide(spec: Triage, scope: Scope, margin: int = DEFAULT_MARGIN) -> Decision
     holding = [hypothesis for hypothesis, result in judged if result.verdict == "Holds"]
     unknown = [(hypothesis, result) for hypothesis, result in judged if result.verdict == "Unknown"]
     if not holding:
-        return Decision(_nothing_holds(spec, scope, unknown), verdicts)
+        return _decided(_nothing_holds(spec, scope, unknown), verdicts)
     winner = holding[0]
     floor = winner.likelihood - margin
     rivals = [each for each in holding[1:] if each.likelihood > floor and _differs(each.then, winner.then)]
@@ -181,7 +183,13 @@ def decide(spec: Triage, scope: Scope, margin: int = DEFAULT_MARGIN) -> Decision
         message = f"{winner.name} holds, but {hidden[0].name} cannot be judged: {hidden[1].because}"
         return Decision(HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, message), verdicts)
     conclusion = _follow(spec, scope, winner.then, winner, f"cause: {winner.name}")
-    return Decision(conclusion, verdicts, _rendered(winner.then.recommendations, scope))
+    return Decision(conclusion, verdicts, recommended(winner.then, scope))
+
+
+def _decided(conclusion: Conclusion | HandOver, verdicts: tuple[HypothesisResult, ...]) -> Decision:
+    """A decision in which no hypothesis won."""
+    recommendations = conclusion.recommendations if isinstance(conclusion, HandOver) else ()
+    return Decision(conclusion, verdicts, recommendations)
 
 
 def _guarded(spec: Triage, scope: Scope, held: Sequence[tuple[Guard, HypothesisResult]]) -> Conclusion:
@@ -219,21 +227,31 @@ def _nothing_holds(spec: Triage, scope: Scope, unknown: Sequence[tuple[Hypothesi
     return _follow(spec, scope, spec.otherwise, None, "every hypothesis was refuted")
 
 
-def _rendered(recommendations: Sequence[Recommendation], scope: Scope) -> tuple[Recommendation, ...]:
-    return tuple(each.model_copy(update={"text": render_text(each.text, scope)[:2048]}) for each in recommendations)
+def recommended(outcome: Outcome, scope: Scope) -> tuple[Recommendation, ...]:
+    """What is told to people beside an outcome, in words."""
+    return tuple(
+        each.model_copy(update={"text": render_text(each.text, scope)[:2048]}) for each in outcome.recommendations
+    )
+
+
+def judge_preconditions(spec: RunbookSpec, action: Action, scope: Scope) -> tuple[HypothesisResult, ...]:
+    """The verdict on each precondition of an action."""
+    return tuple(
+        _judged(spec, scope, precondition.name, "Precondition", precondition.require)
+        for precondition in action.preconditions
+    )
 
 
 def check_preconditions(spec: RunbookSpec, action: Action, scope: Scope) -> HandOver | None:
     """Rule 10: a precondition that is not true hands over, and never falls through to the next hypothesis."""
-    for precondition in action.preconditions:
-        result = _judged(spec, scope, precondition.name, "Precondition", precondition.require)
+    for precondition, result in zip(action.preconditions, judge_preconditions(spec, action, scope), strict=True):
         if result.verdict == "Holds":
             continue
         message = f"precondition {precondition.name}: {result.because}"
-        if precondition.otherwise is not None and precondition.otherwise.escalate is not None:
-            escalate = precondition.otherwise.escalate
-            action_text = render_text(escalate.human_action, scope)
-            return HandOver(escalate.reason, message, tuple(escalate.to or spec.escalate_to), action_text)
+        if precondition.otherwise is not None:
+            over = _follow(spec, scope, precondition.otherwise, None, message)
+            if isinstance(over, HandOver):
+                return over
         return HandOver(EscalationReason.PRECONDITION_FAILED, message)
     return None
 

@@ -78,7 +78,7 @@ def _diagnostic_results(status: IncidentStatus) -> list[DiagnosticResult]:
         for each in status.evidence
         if each.unavailable is not None
     ]
-    return [*verdicts, *blind][:64]
+    return [*verdicts, *blind]
 
 
 def handed_over(

@@ -97,6 +97,15 @@ class CloseRequest:
 
 
 @dataclass(frozen=True)
+class MarkIncorrect:
+    """Record in another incident that its fix did not last."""
+
+    name: str
+    uid: str
+    message: str
+
+
+@dataclass(frozen=True)
 class AskLedger:
     """Ask a host what became of an attempt."""
 
@@ -130,6 +139,7 @@ Effect = (
     | CreateRequest
     | Consume
     | CloseRequest
+    | MarkIncorrect
     | AskLedger
     | SendOrder
     | Seal

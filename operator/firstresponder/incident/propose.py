@@ -11,14 +11,16 @@ from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.runbook import RunbookSpec
 from firstresponder.expressions import Scope
 from firstresponder.incident.analyse import explained
-from firstresponder.incident.decide import HandOver, Proposed, check_preconditions, planned
+from firstresponder.incident.decide import HandOver, Proposed, check_preconditions, judge_preconditions, planned
 from firstresponder.incident.escalate import escalated
 from firstresponder.incident.ground import Ground
+from firstresponder.incident.neighbours import Fix
 from firstresponder.incident.packet import Prepared, Refused, acting_host, packet_of, prepared, request_name
 from firstresponder.incident.packet_text import action_clause
 from firstresponder.incident.plan import Event, Plan, RunPreview
 from firstresponder.incident.preview import failed, preview_of
 from firstresponder.incident.record import marked, noted, observed, updated
+from firstresponder.incident.recur import known_already
 from firstresponder.incident.snapshot import Observation, Snapshot
 
 
@@ -39,14 +41,21 @@ def propose(
     host = acting_host(base, observation, action)
     if isinstance(host, Refused):
         return escalated(snapshot, now, host.reason, host.message, status=status)
+    judged = judge_preconditions(base.spec, action, scope)
+    verdicts = [each.model_copy(update={"runbook": base.runbook}) for each in judged]
+    status = updated(status, hypotheses=[*status.hypotheses, *verdicts])
     plan = check_preconditions(base.spec, action, scope) or planned(base.spec, action, scope)
     if isinstance(plan, HandOver):
+        status = updated(status, recommendations=[*status.recommendations, *plan.recommendations][:16])
         return escalated(
             snapshot, now, plan.reason, plan.message, to=plan.to, human_action=plan.human_action, status=status
         )
     ready = prepared(snapshot, now, base, observation, action, plan, scope)
     if isinstance(ready, Refused):
         return escalated(snapshot, now, ready.reason, ready.message, status=status)
+    fix = Fix(base.runbook, action.name, ready.proposed.target, host.spec.host_keys[0])
+    if (known := known_already(snapshot, now, status, fix, action)) is not None:
+        return known
     preview = previewed(snapshot, ready)
     if isinstance(preview, Refused):
         return escalated(snapshot, now, preview.reason, preview.message, status=status)

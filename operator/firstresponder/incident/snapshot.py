@@ -13,6 +13,7 @@ from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Evidence, Incident, RevisionReference
 from firstresponder.api.ledger import HostInfo, LedgerAnswer, PreviewAnswer
 from firstresponder.api.runbook import Match, Triage
+from firstresponder.incident.neighbours import Neighbour
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,16 @@ class Snapshot:
     """The incident's present ApprovalRequest, read live; None when there is none by that name."""
     action_classes: Mapping[str, ActionClass] = field(default_factory=dict)
     policy: EscalationPolicySpec | None = None
+    neighbours: tuple[Neighbour, ...] = ()
+    """The other incidents of the namespace."""
     # What the effects of this pass brought back; empty at its beginning.
     gate: Gate | None = None
     observation: Observation | None = None
     experiments: Observation | None = None
     """What the debugger's experiments saw. Nothing is decided by it."""
     preview: PreviewAnswer | None = None
+    marked_incorrect: str = ""
+    """The uid of the incident whose fix was marked as incorrect in this pass."""
     ledger: LedgerAnswer | None = None
     refusal: str = ""
     """Why the host refused the order in this pass, if it did."""

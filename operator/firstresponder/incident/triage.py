@@ -35,6 +35,7 @@ from firstresponder.incident.matching import Matched, match, runbook_named
 from firstresponder.incident.plan import Event, Experiment, Pin, Plan
 from firstresponder.incident.propose import propose
 from firstresponder.incident.record import marked, noted, observed, updated
+from firstresponder.incident.recur import wait_on, waited_for
 from firstresponder.incident.snapshot import Observation, Revision, Snapshot
 from firstresponder.incident.verify import verification_plan
 from firstresponder.safety.neutralise import shown
@@ -89,6 +90,8 @@ def triage(snapshot: Snapshot, now: datetime) -> Plan:
     status = snapshot.incident.status
     if snapshot.incident.spec.abort:
         return escalated(snapshot, now, EscalationReason.ABORTED, "spec.abort was set during triage")
+    if waited_for(snapshot) is not None:
+        return wait_on(snapshot)
     if status.playbook_revision_ref is not None and status.runbook_revision_ref is None:
         return _lead(snapshot, now)
     base = ground(snapshot)

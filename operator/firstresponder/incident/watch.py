@@ -13,7 +13,7 @@ from firstresponder.api.packet import VerificationPlan
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.runbook import RunbookSpec
 from firstresponder.expressions import render_text
-from firstresponder.incident.decide import scope_of
+from firstresponder.incident.decide import recommended, scope_of
 from firstresponder.incident.escalate import escalated, handed_over, told
 from firstresponder.incident.ground import Ground, NoGround, acted_ground
 from firstresponder.incident.look import evidence_of, observe, values_of
@@ -143,6 +143,8 @@ def _failed(
         status = updated(status, sli=sli.model_copy(update={"fix_correct": False}))
     failure = base.spec.verify.on_failure.escalate
     scope = scope_of(base.spec, base.setting, values_of(evidence_of(status, base.runbook)))
+    beside = recommended(base.spec.verify.on_failure, scope)
+    status = updated(status, recommendations=[*status.recommendations, *beside][:16])
     reason = failure.reason if failure is not None else EscalationReason.FIX_FAILED
     to = failure.to if failure is not None else ()
     human_action = render_text(failure.human_action, scope) if failure is not None else None

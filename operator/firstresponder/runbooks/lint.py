@@ -326,15 +326,48 @@ def _values(spec: Triage) -> Iterator[Problem]:
                     yield Problem(f"{path}.journal.{field}", message)
     if isinstance(spec, RunbookSpec):
         yield from _argument_values(spec)
-    if isinstance(spec, RunbookSpec) and "$(" not in spec.verify.window:
-        try:
-            if seconds(spec.verify.window) >= seconds(spec.verify.timeout):
-                yield Problem(
-                    "spec.verify.timeout",
-                    f"{spec.verify.timeout} leaves no room for the window of {spec.verify.window}: make it longer",
-                )
-        except ValueError as error:
-            yield Problem("spec.verify.window", str(error))
+        yield from _verification(spec)
+
+
+_MOST_SAMPLES = 1000
+"""Of one window. More of them would be forgotten before it is over."""
+
+
+def _verification(spec: RunbookSpec) -> Iterator[Problem]:
+    """A window that can be held, whatever an incident makes of it: sampled often, and over before the time-out."""
+    verify = spec.verify
+    try:
+        shortest, longest = _bounds(spec, verify.window)
+    except ValueError as error:
+        yield Problem("spec.verify.window", str(error))
+        return
+    delay, interval = seconds(verify.initial_delay), seconds(verify.interval)
+    if not interval:
+        yield Problem("spec.verify.interval", f"{verify.interval} is no time between two samples: make it longer")
+        return
+    if shortest < interval:
+        text = f"{verify.window} can be shorter than the interval of {verify.interval}: one sample is no window"
+        yield Problem("spec.verify.window", text)
+    if longest / interval > _MOST_SAMPLES:
+        text = f"{verify.interval} makes more than {_MOST_SAMPLES} samples of a window of {longest}: make it longer"
+        yield Problem("spec.verify.interval", text)
+    if delay + longest >= seconds(verify.timeout):
+        room = f"an initialDelay of {verify.initial_delay} and a window of up to {longest}"
+        yield Problem("spec.verify.timeout", f"{verify.timeout} leaves no room for {room}: make it longer")
+
+
+def _bounds(spec: RunbookSpec, window: str) -> tuple[timedelta, timedelta]:
+    """The shortest and the longest that a window can be. Raises ValueError."""
+    if "$(" not in window:
+        return seconds(window), seconds(window)
+    named = re.fullmatch(r"\$\(([A-Za-z][A-Za-z0-9]*)\)", window)
+    parameter = next((each for each in spec.parameters if named is not None and each.name == named[1]), None)
+    if parameter is None or parameter.type != "duration":
+        raise ValueError(f"{window} is neither a duration nor $(NAME) of a parameter of type duration")
+    if parameter.maximum is None:
+        raise ValueError(f"{window} has no end: give the parameter {parameter.name} a maximum")
+    least = parameter.minimum if parameter.minimum is not None else "0s"
+    return seconds(str(least)), seconds(str(parameter.maximum))
 
 
 def _argument_values(spec: RunbookSpec) -> Iterator[Problem]:

@@ -689,3 +689,48 @@ def test_many_long_criteria_that_do_not_hold_are_still_a_fix_that_failed() -> No
     world.settle()
     world.pass_time(minutes=16)
     assert world.reason == "FixFailed"
+
+
+DBA = {"to": ["dba"], "text": "Look at $(service)."}
+
+
+@pytest.mark.parametrize("where", ["guard", "otherwise", "precondition", "onFailure"])
+def test_what_is_recommended_beside_any_outcome_is_told(where: str) -> None:
+    runbook = high_cpu()
+    spec, values = runbook["spec"], leak()
+    match where:
+        case "guard":
+            spec["guards"][0]["then"]["recommendations"] = [DBA]
+            values["processes"]["list"].append({"unit": "session-3.scope", "cpuPercent": 90.0, "kernelThread": False})
+        case "otherwise":
+            spec["otherwise"]["recommendations"] = [DBA]
+            values["processes"]["top"]["unit"] = "ssh.service"
+        case "precondition":
+            over = {"escalate": {"reason": "CapacityLimit", "humanAction": "Judge."}, "recommendations": [DBA]}
+            check = {"name": "room", "require": "memory.availableBytes < 1.0", "otherwise": over}
+            spec["actions"][0]["preconditions"] = [check]
+        case _:
+            spec["verify"]["onFailure"]["recommendations"] = [DBA]
+    world = World(runbook=runbook, values=values)
+    world.settle()
+    if where == "onFailure":
+        world.review("alice@example.com")
+        world.settle()
+        world.pass_time(minutes=16)
+    assert world.phase() == Phase.ESCALATED
+    assert [each.text for each in world.incident.status.recommendations] == ["Look at api-gateway."]
+
+
+def test_the_verdict_on_each_precondition_is_in_status() -> None:
+    runbook = high_cpu()
+    checks = [("loaded", "memory.availableBytes > 1.0"), ("room", "memory.availableBytes < 1.0")]
+    runbook["spec"]["actions"][0]["preconditions"] = [{"name": name, "require": require} for name, require in checks]
+    world = World(runbook=runbook)
+    world.settle()
+    assert world.reason == "PreconditionFailed"
+    judged = [each for each in world.incident.status.hypotheses if each.kind == "Precondition"]
+    assert [(each.name, each.verdict, each.runbook) for each in judged] == [
+        ("loaded", "Holds", "high-cpu"),
+        ("room", "Refuted", "high-cpu"),
+    ]
+    assert "memory.availableBytes" in judged[1].because

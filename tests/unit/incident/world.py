@@ -21,6 +21,7 @@ from firstresponder.api.incident import Evidence, Incident, Phase, RevisionRefer
 from firstresponder.api.ledger import HostInfo, LedgerAnswer, LedgerState, PreviewAnswer, attempt_id
 from firstresponder.api.runbook import Runbook, TriagePlaybook
 from firstresponder.incident.machine import reconcile
+from firstresponder.incident.neighbours import Neighbour
 from firstresponder.incident.plan import (
     AskLedger,
     CheckGate,
@@ -30,6 +31,7 @@ from firstresponder.incident.plan import (
     Effect,
     Event,
     Experiment,
+    MarkIncorrect,
     Observe,
     Pin,
     Plan,
@@ -244,6 +246,7 @@ class World:
     """What the hosts declare: actions, and those that can be run dry."""
     revision_problem: str = ""
     policy: EscalationPolicySpec | None = None
+    neighbours: tuple[Neighbour, ...] = ()
     playbook: dict[str, Any] | None = None
     """A TriagePlaybook beside the runbook, as a file has it."""
 
@@ -285,6 +288,7 @@ class World:
             request=request,
             action_classes=self.classes,
             policy=self.policy,
+            neighbours=self.neighbours,
             samples=self._samples,
             **self._facts,
         )
@@ -348,6 +352,8 @@ class World:
                 self._facts["experiments"] = self._observed(effect.observe)
             case RunPreview():
                 self._facts["preview"] = self.preview
+            case MarkIncorrect():
+                self._facts["marked_incorrect"] = effect.uid
             case CheckGate():
                 self._facts["gate"] = self.gate
             case CreateRequest():

@@ -66,6 +66,13 @@ def test_a_shipped_runbook_has_no_problem(path: Path) -> None:
         ),
         (lambda s: s["parameters"][0].update(default=101), "spec.parameters[0].default: 101 is above the maximum"),
         (lambda s: s["verify"].update(window="15m"), "spec.verify.timeout: 15m leaves no room"),
+        (lambda s: s["verify"].update(window="10m", initialDelay="6m"), "spec.verify.timeout: 15m leaves no room"),
+        (lambda s: s["parameters"][1].update(maximum="15m"), "spec.verify.timeout: 15m leaves no room"),
+        (lambda s: s["parameters"][1].pop("maximum"), "spec.verify.window: $(window) has no end: give the parameter"),
+        (lambda s: s["verify"].update(window="$(cpuThreshold)"), "spec.verify.window: $(cpuThreshold) is neither"),
+        (lambda s: s["verify"].update(interval="0s"), "spec.verify.interval: 0s is no time between two samples"),
+        (lambda s: s["verify"].update(window="10s"), "spec.verify.window: 10s can be shorter than the interval"),
+        (lambda s: s["verify"].update(interval="500ms"), "spec.verify.interval: 500ms makes more than 1000 samples"),
         (lambda s: s["verify"]["criteria"][0].update(require="1.0"), "spec.verify.criteria[0].require: gives a value"),
         (lambda s: s["actions"][0].update(role="x"), "spec.actions[0].role: x is not among"),
         (

@@ -1,0 +1,180 @@
+"""Two incidents in each other's way: the same cause is fixed once, and a fix that did not last is not tried again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from firstresponder.api.incident import Phase
+from firstresponder.incident.neighbours import Fix, Neighbour
+from firstresponder.incident.plan import Consume, MarkIncorrect, Observe
+from firstresponder.incident.recur import recurred
+from tests.unit.incident.world import START, World, awaiting_approval, high_cpu, host, incident, recovered
+
+FIX = Fix("high-cpu", "restart", "api-gateway.service", host().spec.host_keys[0])
+DETECTED = datetime.fromisoformat("2026-03-14T03:07:12Z")
+COOLDOWN = timedelta(minutes=30)
+"""Of the action restart in high-cpu."""
+
+
+def other(phase: Phase, fix: Fix | None = FIX, **more: Any) -> Neighbour:
+    return Neighbour("high-cpu-0", "uid-of-the-other", phase, fix, **more)
+
+
+def restarted(ended: datetime, **more: Any) -> Neighbour:
+    return other(Phase.RESOLVED, ended=ended, succeeded=True, fix_correct=True, **more)
+
+
+@pytest.mark.parametrize("phase", [Phase.AWAITING_APPROVAL, Phase.ACTING, Phase.VERIFYING])
+def test_an_incident_whose_fix_is_asked_for_already_is_linked_and_waits(phase: Phase) -> None:
+    world = World(neighbours=(other(phase),))
+    plan = world.settle()
+    assert world.phase() == Phase.TRIAGING
+    assert world.request is None
+    assert plan.requeue_after is not None
+    (link,) = world.incident.status.related_incidents
+    assert (link.name, link.uid, link.relation) == ("high-cpu-0", "uid-of-the-other", "SameCause")
+    assert [event.reason for event in world.events] == ["SameCause"]
+
+
+def test_waiting_costs_neither_writes_nor_looks_at_the_host() -> None:
+    world = World(neighbours=(other(Phase.AWAITING_APPROVAL),))
+    world.settle()
+    writes, looks = world.status_writes, len(world.performed(Observe))
+    world.pass_time(minutes=10)
+    assert (world.status_writes, len(world.performed(Observe))) == (writes, looks)
+
+
+def test_when_the_other_was_fixed_the_waiting_one_is_triaged_afresh_and_ends_without_acting() -> None:
+    world = World(neighbours=(other(Phase.ACTING),))
+    world.settle()
+    world.neighbours = (restarted(world.now),)
+    world.values = recovered()
+    world.pass_time(minutes=7)
+    assert world.phase() == Phase.RESOLVED
+    assert world.incident.status.attempts == []
+
+
+def test_when_the_other_was_denied_the_waiting_one_asks_by_itself() -> None:
+    world = World(neighbours=(other(Phase.VERIFYING),))
+    world.settle()
+    world.neighbours = (other(Phase.ESCALATED),)
+    world.pass_time(minutes=1)
+    assert world.phase() == Phase.AWAITING_APPROVAL
+
+
+def test_a_waiting_incident_can_be_stopped() -> None:
+    world = World(neighbours=(other(Phase.AWAITING_APPROVAL),))
+    world.settle()
+    world.patch(abort=True)
+    world.settle()
+    assert world.reason == "Aborted"
+
+
+@pytest.mark.parametrize(
+    "fix",
+    [
+        replace(FIX, runbook="memory-leak"),
+        replace(FIX, action="scale-out"),
+        replace(FIX, target="payroll.service"),
+        replace(FIX, host_key="ssh-ed25519 AAAAanother"),
+        None,
+    ],
+)
+def test_another_fix_is_in_nobodys_way(fix: Fix | None) -> None:
+    asking, done = other(Phase.AWAITING_APPROVAL, fix), other(Phase.RESOLVED, fix, ended=DETECTED, succeeded=True)
+    world = World(neighbours=(asking, done))
+    world.settle()
+    assert world.phase() == Phase.AWAITING_APPROVAL
+    assert world.incident.status.related_incidents == []
+
+
+@pytest.mark.parametrize(
+    ("ended", "recurs"),
+    [
+        (DETECTED - COOLDOWN + timedelta(seconds=1), True),
+        (DETECTED - COOLDOWN, False),
+        (DETECTED + timedelta(seconds=30), True),
+    ],
+    ids=["just within the cooldown", "just after it", "noticed before the other's end"],
+)
+def test_the_same_fix_within_its_cooldown_is_a_recurrence(ended: datetime, *, recurs: bool) -> None:
+    world = World(neighbours=(restarted(ended),))
+    world.settle()
+    assert (world.reason == "Recurrence") is recurs
+    if not recurs:
+        return
+    (mark,) = world.performed(MarkIncorrect)
+    assert isinstance(mark, MarkIncorrect)
+    assert (mark.name, mark.uid) == ("high-cpu-0", "uid-of-the-other")
+    (link,) = world.incident.status.related_incidents
+    assert link.relation == "Recurrence"
+    assert world.request is None
+    assert world.incident.status.root_cause is not None
+
+
+def test_a_fix_that_is_known_to_be_wrong_is_not_marked_again() -> None:
+    earlier = replace(restarted(DETECTED), fix_correct=False)
+    world = World(neighbours=(earlier,))
+    world.settle()
+    assert world.reason == "Recurrence"
+    assert world.performed(MarkIncorrect) == []
+
+
+def test_what_never_ran_is_no_reason_to_hold_back() -> None:
+    world = World(neighbours=(other(Phase.ESCALATED, ended=None),))
+    world.settle()
+    assert world.phase() == Phase.AWAITING_APPROVAL
+
+
+def test_a_self_recovered_incident_is_not_held_up_by_a_recent_fix() -> None:
+    world = World(values=recovered(), neighbours=(restarted(DETECTED),))
+    world.settle()
+    assert world.phase() == Phase.VERIFYING
+
+
+def test_an_approved_incident_lets_another_end_its_action_on_the_same_machine_first() -> None:
+    world = awaiting_approval()
+    world.review("alice@example.com")
+    elsewhere = replace(FIX, host_key="ssh-ed25519 AAAAanother")
+    world.neighbours = (other(Phase.ACTING, replace(FIX, runbook="disk-full", action="free-disk-space")),)
+    plan = world.settle()
+    assert (world.phase(), world.performed(Consume)) == (Phase.AWAITING_APPROVAL, [])
+    assert plan.requeue_after is not None
+    world.neighbours = (other(Phase.ACTING, elsewhere),)
+    world.settle()
+    assert len(world.runs) == 1
+
+
+def test_an_approval_that_expires_while_another_acts_is_not_acted_on() -> None:
+    world = awaiting_approval()
+    world.review("alice@example.com")
+    world.neighbours = (other(Phase.ACTING, replace(FIX, runbook="disk-full")),)
+    world.pass_time(minutes=31)
+    assert (world.reason, world.runs) == ("ApprovalExpired", [])
+
+
+def test_the_earlier_incident_says_that_its_fix_did_not_last_and_says_it_once() -> None:
+    world = awaiting_approval()
+    world.review("alice@example.com")
+    world.settle()
+    world.values = recovered()
+    world.pass_time(minutes=6)
+    again = incident()
+    status = recurred(world.incident.status, again, "Incident high-cpu-1 came within the cooldown", START)
+    assert status.sli is not None
+    assert status.sli.fix_correct is False
+    assert status.related_incidents[-1].relation == "Recurrence"
+    assert status.timeline[-1].event == "FixMarkedIncorrect"
+    assert recurred(status, again, "again", START) == status
+
+
+def test_the_cooldown_is_the_actions_own() -> None:
+    runbook = high_cpu()
+    runbook["spec"]["actions"][0]["cooldown"] = "10m"
+    world = World(runbook=runbook, neighbours=(restarted(DETECTED - timedelta(minutes=20)),))
+    world.settle()
+    assert world.phase() == Phase.AWAITING_APPROVAL
