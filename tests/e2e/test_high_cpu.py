@@ -29,6 +29,7 @@ def test_a_leak_is_restarted_once_after_approval_and_resolved(stage: Stage, host
         "target": "api-gateway.service",
         "host": "api-gateway-03",
         "role": "target",
+        "methods": [],
     }
     signals = " ".join(each["signal"] for each in packet["shown"]["evidence"])
     assert "OutOfMemoryError" in signals
