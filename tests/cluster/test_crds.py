@@ -166,7 +166,16 @@ ONE_PROBE = (
     "resolve, ping, interfaces, postgresPing, postgresConnections or command"
 )
 ONE_OUTCOME = "give exactly one of action, runbook or escalate"
-ONE_ACTION = "give exactly one of restartUnit or ansibleScale"
+ONE_ACTION = "give exactly one of restartUnit, ansibleScale, methods or command"
+ONE_METHOD = "give exactly one of journalVacuum, logrotate or tmpfilesClean"
+METHOD = {"name": "m", "when": "a.b > 1", "tmpfilesClean": {}}
+
+
+def action(action_class: str | None = "some", **kind: Any) -> dict[str, Any]:
+    approval = {"prompt": "?"} | ({"class": action_class} if action_class is not None else {})
+    return {"name": "x", "risk": {}, "rollback": {"plan": "?"}, "approval": approval, **kind}
+
+
 REVIEW = {"verdict": "Approved", "packetDigest": DIGEST}
 
 REFUSED: list[tuple[str, str, Any, str]] = [
@@ -176,7 +185,13 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     ("Incident", "spec.alert.severity", "page", 'unknown field "spec.alert.severity"'),
     ("ApprovalRequest", "spec.approved", True, 'unknown field "spec.approved"'),
     ("Runbook", "spec.diagnostics.0.shell", "rm -rf /", 'unknown field "spec.diagnostics[0].shell"'),
-    ("Runbook", "spec.actions.0.command", ["kill"], 'unknown field "spec.actions[0].command"'),
+    ("Runbook", "spec.actions.0.shell", "kill", 'unknown field "spec.actions[0].shell"'),
+    (
+        "Runbook",
+        "spec.actions.0.command",
+        {"argv": ["/bin/a"], "shell": True},
+        'unknown field "spec.actions[0].command.',
+    ),
     ("TriagePlaybook", "spec.actions", [], 'unknown field "spec.actions"'),
     ("Host", "spec.password", "secret", 'unknown field "spec.password"'),
     ("ActionClass", "spec.autoApprove", True, 'unknown field "spec.autoApprove"'),
@@ -322,6 +337,12 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     ),
     # Exactly one of several kinds: neither none nor two.
     ("Runbook", "spec.diagnostics.0", {"name": "none"}, f"spec.diagnostics[0]: Invalid value: {ONE_PROBE}"),
+    (
+        "Runbook",
+        "spec.experiments",
+        [{"name": "memory", "command": {"argv": ["free"], "output": "jc"}}],
+        "spec.experiments[0].command: Invalid value: output: jc needs a parser, no other output",
+    ),
     ("Runbook", "spec.diagnostics.0", TWO_PROBES, f"spec.diagnostics[0]: Invalid value: {ONE_PROBE}"),
     ("TriagePlaybook", "spec.diagnostics.0", TWO_PROBES, f"spec.diagnostics[0]: Invalid value: {ONE_PROBE}"),
     *[
@@ -339,6 +360,22 @@ REFUSED: list[tuple[str, str, Any, str]] = [
         {"unit": "a.service"},
         f"spec.actions[1]: Invalid value: {ONE_ACTION}",
     ),
+    ("Runbook", "spec.actions.0", action(methods=[METHOD]), "methods need until"),
+    ("Runbook", "spec.actions.0", action(restartUnit={"unit": "a.service"}, until="a.b < 1"), "methods need until"),
+    ("Runbook", "spec.actions.0", action(methods=[], until="a.b < 1"), "spec.actions[0].methods in body should have"),
+    ("Runbook", "spec.actions.0", action(methods=[METHOD] * 9, until="a.b < 1"), "spec.actions[0].methods: Too many"),
+    ("Runbook", "spec.actions.0", action(methods=[METHOD] * 2, until="a.b < 1"), "methods[1]: Duplicate value"),
+    ("Runbook", "spec.actions.0", action(methods=[METHOD | {"logrotate": {"config": "/a"}}], until="a"), ONE_METHOD),
+    ("Runbook", "spec.actions.0", action(methods=[{"name": "m", "when": "a"}], until="a"), ONE_METHOD),
+    ("Runbook", "spec.actions.0", action(None, methods=[METHOD], until="a.b < 1"), "in approval.class"),
+    ("Runbook", "spec.actions.0", action(None, command={"argv": ["/bin/a"]}), "in approval.class"),
+    ("Runbook", "spec.actions.0", action(command={"argv": []}), "command.argv in body should have at least 1 items"),
+    (
+        "Runbook",
+        "spec.actions.0",
+        action(command={"argv": ["/bin/a"]}, rollback={"plan": "?", "offerInverse": True}),
+        "only ansibleScale has an inverse",
+    ),
 ]
 
 
@@ -355,6 +392,18 @@ def test_a_bad_field_is_refused_by_name(cluster: Cluster, kind: str, where: str,
 def test_a_port_may_be_a_number_or_the_parameter_that_holds_one(cluster: Cluster, port: int | str) -> None:
     diagnostic = {"name": "a", "tcp": {"host": "b", "port": port}}
     try_to_create(cluster.api(), with_value("Runbook", "spec.diagnostics.0", diagnostic))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"methods": [METHOD], "until": "a.b < 1"},
+        {"command": {"argv": ["/bin/a", "--b"]}},
+        {"restartUnit": {"unit": "a.service"}},
+    ],
+)
+def test_an_action_of_each_type_is_accepted(cluster: Cluster, kind: dict[str, Any]) -> None:
+    try_to_create(cluster.api(), with_value("Runbook", "spec.actions.0", action(**kind)))
 
 
 def test_every_refused_object_is_accepted_without_its_fault(cluster: Cluster) -> None:

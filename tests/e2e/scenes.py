@@ -22,7 +22,7 @@ from tests.e2e import truth
 from tests.testbed.cluster import ALICE, Cluster
 from tests.testbed.hosts import Hosts
 from tests.testbed.operator import Operator
-from tests.testbed.stage import Stage
+from tests.testbed.stage import RUNBOOKS, Stage, quick, shipped
 
 AT_ONCE = 3
 """Enough to fill the waiting of one with the work of others, beside what other test files do meanwhile."""
@@ -53,8 +53,8 @@ class Moment:
         self._file.unlink(missing_ok=True)
 
 
-class Scene:
-    """A prepared host, its Host object in a namespace of its own, and what tests do with them."""
+class EmptyScene:
+    """A namespace of its own, and prepared hosts and operators as a test asks for them."""
 
     def __init__(self, cluster: Cluster, directory: Path) -> None:
         self.cluster = cluster
@@ -66,11 +66,8 @@ class Scene:
     def __enter__(self) -> Self:
         self.cluster.api().create("/api/v1/namespaces", {"metadata": {"name": self.namespace}})
         self.cluster.watch(self.namespace)
-        self._hosts = Hosts()
-        self._hosts.__enter__()
-        self.host = self._hosts.start("api-gateway-03")
-        self.stage.add_host(self.host)
-        self.first_invocation = truth.invocation(self.host)
+        self.hosts = Hosts()
+        self.hosts.__enter__()
         return self
 
     def __exit__(
@@ -80,7 +77,7 @@ class Scene:
             operator.stop()
             if error is not None:
                 error.add_note(f"The operator's log:\n{operator.log}")
-        self._hosts.__exit__(kind, error, trace)
+        self.hosts.__exit__(kind, error, trace)
         self.cluster.api().delete(f"/api/v1/namespaces/{self.namespace}")
 
     def operator(
@@ -100,8 +97,39 @@ class Scene:
         operator.start()
         return operator
 
+    def catalogue(self, *names: str) -> None:
+        """Have a running operator accept these files of runbooks/, with seconds for their windows."""
+        self.operator()
+        for name in names:
+            self.stage.add_runbook(quick(shipped(RUNBOOKS / f"{name}.yaml")))
+
     def moment(self, point: str) -> Moment:
         return Moment(point, self.directory / f"{re.sub('[^a-z]+', '-', point.lower())}-{secrets.token_hex(2)}")
+
+    def approve(self, incident: str, *, user: str = ALICE) -> None:
+        self.stage.review(self.stage.request_of(incident), user=user)
+
+    def wait_until_reached(self, *moments: Moment) -> None:
+        for moment in moments:
+            self.stage.wait(lambda: moment.reached, f"the operator to be at {moment.point}")  # noqa: B023
+
+    def escalated(self, incident: str, reason: str) -> dict[str, Any]:
+        """The status of an incident that must end in the hands of a human for this reason."""
+        status = self.stage.wait_until_ended(incident)
+        assert status["phase"] == "Escalated", status.get("attempts")
+        assert status["escalation"]["reason"] == reason, status["escalation"]
+        return status
+
+
+class Scene(EmptyScene):
+    """A prepared host whose service leaks, known to the namespace, and what tests do with it."""
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.host = self.hosts.start("api-gateway-03")
+        self.stage.add_host(self.host)
+        self.first_invocation = truth.invocation(self.host)
+        return self
 
     def incident(self, runbook: dict[str, Any] = RUNBOOK) -> str:
         """An incident about the leaking host that waits for approval."""
@@ -112,18 +140,11 @@ class Scene:
         self.stage.request_of(incident)
         return incident
 
-    def approve(self, incident: str) -> None:
-        self.stage.review(self.stage.request_of(incident), user=ALICE)
-
     def slow_restart(self, seconds: int) -> None:
         """Make the start of the service take this long from now on."""
         drop_in = f"[Service]\nExecStartPre=/bin/sleep {seconds}\n"
         self.host.write("/etc/systemd/system/api-gateway.service.d/slow.conf", drop_in)
         self.host.run(["systemctl", "daemon-reload"])
-
-    def wait_until_reached(self, *moments: Moment) -> None:
-        for moment in moments:
-            self.stage.wait(lambda: moment.reached, f"the operator to be at {moment.point}")  # noqa: B023
 
     def wait_until_claimed(self) -> None:
         """Until the host has begun the action."""
@@ -152,13 +173,6 @@ class Scene:
         assert truth.starts(self.host) == 1
         assert truth.invocation(self.host) == self.first_invocation
 
-    def escalated(self, incident: str, reason: str) -> dict[str, Any]:
-        """The status of an incident that must end in the hands of a human for this reason."""
-        status = self.stage.wait_until_ended(incident)
-        assert status["phase"] == "Escalated", status.get("attempts")
-        assert status["escalation"]["reason"] == reason, status["escalation"]
-        return status
-
 
 class Scenes:
     """The stage crew of one module: opens scenes, and plays those of its tests at the same time."""
@@ -171,9 +185,16 @@ class Scenes:
 
     def open(self) -> Scene:
         """A scene to be used as a context manager."""
+        return Scene(self._cluster, self._new_directory())
+
+    def empty(self) -> EmptyScene:
+        """A scene without a host yet."""
+        return EmptyScene(self._cluster, self._new_directory())
+
+    def _new_directory(self) -> Path:
         directory = self._directory / secrets.token_hex(4)
         directory.mkdir()
-        return Scene(self._cluster, directory)
+        return directory
 
     def play(self, item: pytest.Function) -> None:
         """Wait for the end of one test; the first call starts all of its module."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.testbed.hosts import Host
 
 
-def invocation(host: Host) -> str:
+def invocation(host: Host, unit: str = "api-gateway.service") -> str:
     """systemd's id of the running instance: another one means that the unit was started anew."""
-    return host.run(["systemctl", "show", "-P", "InvocationID", "api-gateway.service"]).stdout.strip()
+    return host.run(["systemctl", "show", "-P", "InvocationID", unit]).stdout.strip()
 
 
 def claims(host: Host) -> list[str]:
@@ -37,9 +39,15 @@ def _recorded(host: Host, what: str) -> list[str]:
     return sorted({path.rpartition("/")[2] for path in found})
 
 
-def starts(host: Host) -> int:
-    """How often api-gateway was started since boot, the first start included."""
-    journal = "journalctl --unit=api-gateway.service --boot --output=json --quiet --no-pager"
+def actions(host: Host) -> list[str]:
+    """The state-changing actions that the host was made to carry out, by its own records."""
+    claims = host.run(["find", "/var/lib/firstresponder/claims", "-name", "claim"]).stdout.split()
+    return sorted(re.findall(r"^action=(.*)$", "\n".join(map(host.read, claims)), re.MULTILINE))
+
+
+def starts(host: Host, unit: str = "api-gateway.service") -> int:
+    """How often the unit was started since boot, the first start included."""
+    journal = f"journalctl --unit={unit} --boot --output=json --quiet --no-pager"
     count = f"{journal} | grep -c 39f53479d3a045ac8e11786248231fbf || true"  # MESSAGE_ID of a unit that started
     return int(host.run(["sh", "-c", count]).stdout.strip())
 

@@ -166,16 +166,17 @@ class Host:
 
     def leak(self) -> None:
         """Make the service leak: it burns every core, logs OutOfMemoryError and is unhealthy until restarted."""
-        self._tell_service("leak")
+        self.order("leak")
 
     def degrade(self, said: str = "") -> None:
         """The same, but for the cores: for tests that have other things to do with them.
 
         `said` stands in each line that is logged, and in what /health answers.
         """
-        self._tell_service("degrade", said)
+        self.order("degrade", said)
 
-    def _tell_service(self, fault: str, said: str = "") -> None:
+    def order(self, fault: str, said: str = "") -> None:
+        """Have the service do one of the things that it can do wrong: see tests/testbed/services."""
         self.run(["curl", "--silent", "--fail", "--data-raw", said, f"http://localhost/{fault}"])
 
     def health(self) -> int:

@@ -19,15 +19,18 @@ from tests.testbed.cluster import ADMIN, ALICE, Cluster
 from tests.testbed.hosts import Host
 
 ROOT = Path(__file__).parents[2]
-HIGH_CPU = ROOT / "runbooks" / "high-cpu.yaml"
+RUNBOOKS = ROOT / "runbooks"
+HIGH_CPU = RUNBOOKS / "high-cpu.yaml"
 OPERATOR_NAMESPACE = "first-responder"
 _GROUP = "/apis/firstresponder.dev/v1alpha1"
 
 
 def quick(runbook: Mapping[str, Any]) -> dict[str, Any]:
-    """The runbook with seconds for its window, for tests of everything but the window."""
+    """The runbook with seconds for its window, for tests of everything but the window. A playbook as it is."""
     changed = copy.deepcopy(dict(runbook))
     spec = changed["spec"]
+    if "verify" not in spec:
+        return changed
     spec["verify"] |= {"initialDelay": "1s", "interval": "2s", "window": "2s", "timeout": "60s"}
     spec["parameters"] = [each for each in spec["parameters"] if each["name"] != "window"]
     return changed
@@ -48,8 +51,16 @@ class Stage:
 
     # What an administrator prepares
 
-    def add_host(self, host: Host, *, key: str | None = None, expected: tuple[str, ...] = ()) -> None:
+    def add_host(
+        self,
+        host: Host,
+        *,
+        key: str | None = None,
+        expected: tuple[str, ...] = (),
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
         """Register a prepared host; `key` pins another host key than its own."""
+        own = () if host.service is None else (f"{host.service}.service",)
         secret = f"{self.namespace}-{host.name}"
         admin = self.cluster.api()
         for account, private in (("observe", host.observe_key), ("act", host.act_key)):
@@ -67,7 +78,7 @@ class Stage:
         self.apply(
             {
                 "kind": "Host",
-                "metadata": {"name": host.name},
+                "metadata": {"name": host.name, "labels": labels or {}},
                 "spec": {
                     "address": host.address,
                     "port": host.port,
@@ -76,7 +87,7 @@ class Stage:
                         "observe": {"user": host.observe_user, "credentialsRef": {"name": f"{secret}-observe"}},
                         "act": {"user": host.act_user, "credentialsRef": {"name": f"{secret}-act"}},
                     },
-                    "expectedUnits": [f"{host.service}.service", *expected],
+                    "expectedUnits": [*own, *expected],
                 },
             }
         )
@@ -98,10 +109,10 @@ class Stage:
         return answer
 
     def add_runbook(self, document: Mapping[str, Any]) -> None:
-        """Apply a runbook and wait until the operator has accepted it."""
+        """Apply a Runbook or TriagePlaybook and wait until the operator has accepted it."""
         self.apply(document)
-        name = document["metadata"]["name"]
-        self.wait(lambda: self.condition("runbooks", name, "Ready") == "True", f"Runbook {name} to be Ready")
+        kind, name = document["kind"], document["metadata"]["name"]
+        self.wait(lambda: self.condition(f"{kind.lower()}s", name, "Ready") == "True", f"{kind} {name} to be Ready")
 
     # What people do
 

@@ -92,10 +92,13 @@ class UnitArguments(ApiModel):
 
 
 class HttpArguments(ApiModel):
-    """One GET from the host: status, latency, JSON body."""
+    """One GET, from the host or from the operator: status, latency, JSON body."""
 
     url: Template
-    """The address as the host itself reaches it; a template."""
+    """The address as whoever asks reaches it; a template."""
+    from_: Annotated[Literal["host", "operator"], Field(alias="from")] = "host"
+    """Who asks: the host itself, or the operator, as a client of the service would. Neither follows a redirect, and
+    the operator asks no address of its own machine and no link-local one."""
 
 
 class InventoryArguments(ApiModel):
@@ -180,13 +183,30 @@ class PostgresConnectionsArguments(ApiModel):
     """The application_name that its connections bear."""
 
 
+_JC_PARSER: dict[str, JSON] = {
+    "x-kubernetes-validations": [
+        {"rule": "has(self.parser) == (self.output == 'jc')", "message": "output: jc needs a parser, no other output"}
+    ]
+}
+
+
 class CommandArguments(ApiModel):
     """One read-only program that the policy knows, for what no other probe tells."""
 
+    model_config = {"json_schema_extra": _JC_PARSER}
+
     argv: Annotated[list[Template], Field(min_length=1, max_length=32)]
     """The program, one that only looks, and its arguments; no shell reads them."""
-    output: Literal["text", "lines", "json"] = "text"
-    """How the output is read, and the name of the field that holds it."""
+    output: Literal["text", "lines", "json", "jc"] = "text"
+    """How the output is read, and the name of the field that holds it; jc reads tables by a parser of that name."""
+    parser: Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z][a-z0-9_-]*$")] | None = None
+    """The parser of jc for the program, for example free; given with output: jc only."""
+
+    @model_validator(mode="after")
+    def _parser_for_jc(self) -> Self:
+        if (self.parser is not None) != (self.output == "jc"):
+            raise ValueError("output: jc needs a parser, no other output")
+        return self
 
 
 PROBES = (

@@ -86,11 +86,11 @@ def _part(kind: type[Resource], name: str, *, defaults: bool) -> Schema:
     it takes away.
     """
     model = cast(type[BaseModel], kind.model_fields[name].annotation)
-    generated = model.model_json_schema(by_alias=True, schema_generator=_WithFieldDocstrings)
+    generated = model.model_json_schema(by_alias=True, schema_generator=WithFieldDocstrings)
     return _Structural(generated.pop("$defs", {}), defaults).node(generated, f"{kind.__name__}.{name}")
 
 
-class _WithFieldDocstrings(GenerateJsonSchema):
+class WithFieldDocstrings(GenerateJsonSchema):
     """Takes the string below a field as the field's description."""
 
     def model_schema(self, schema: Any) -> JsonSchemaValue:

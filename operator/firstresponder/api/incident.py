@@ -30,6 +30,7 @@ from firstresponder.api.base import (
 from firstresponder.api.escalationpolicy import Money
 from firstresponder.api.packet import DecisionPacket
 from firstresponder.api.reasons import EscalationReason
+from firstresponder.api.rootcause import RootCause
 from firstresponder.api.runbook import FollowUp, Recommendation
 
 _ATOMIC: dict[str, JSON] = {"x-kubernetes-list-type": "atomic"}
@@ -206,6 +207,8 @@ class Evidence(StatusModel):
     """Whether the output was cut off."""
     unavailable: Unavailable | None = None
     """Why nothing was observed."""
+    experiment: bool = False
+    """Whether the debugger asked for it, once the decision was made; no expression reads it."""
 
 
 class RoleCast(StatusModel):
@@ -240,40 +243,6 @@ class HypothesisResult(StatusModel):
     """The values that it rests on, or what is not known."""
 
 
-class FailurePoint(StatusModel):
-    """Where it fails."""
-
-    component: Text | None = None
-    """The component."""
-    host: Text | None = None
-    """The Host's name."""
-    release: Text | None = None
-    """The release."""
-    request: Text | None = None
-    """The request."""
-
-
-class RootCause(StatusModel):
-    """The cause, as the runbook words it."""
-
-    symptom: Text | None = None
-    """The variable that is true while the incident lasts."""
-    failure_point: FailurePoint | None = None
-    """Where it fails."""
-    evidence: Annotated[list[Text], Field(max_length=32)] = []
-    """What speaks for it."""
-    reproduction: Annotated[list[Text], Field(max_length=16)] = []
-    """How to bring it about again, step by step."""
-    minimal_fix: Text | None = None
-    """The least that helps now."""
-    verification: Annotated[list[Text], Field(max_length=16)] = []
-    """When it is fixed."""
-    stop_conditions: Annotated[list[Text], Field(max_length=16)] = []
-    """When to stop trying."""
-    summary: Text | None = None
-    """The cause in one sentence."""
-
-
 class ApprovalRequestReference(StatusModel):
     """The request for approval of the packet."""
 
@@ -296,9 +265,13 @@ class Attempt(StatusModel):
     id: Annotated[str, StringConstraints(max_length=64, pattern=r"^[0-9a-f]{64}$")]
     """The sha256 of the order: the same order can run only once."""
     ordinal: int
-    """Counts the packets of the incident from 1."""
+    """Counts the orders of the incident from 1."""
     action: ShortText
     """The action's name in the runbook."""
+    method: ShortText | None = None
+    """The method's name, where the action has several."""
+    undoes: ShortText | None = None
+    """The id of the attempt that this one takes back."""
     host: ObjectName
     """The Host's name."""
     machine: ShortText
@@ -442,12 +415,12 @@ class IncidentStatus(StatusModel):
     """The hosts as they were cast in triage."""
     margin_points: int | None = None
     """The ambiguity margin that the decision was made with."""
-    evidence: Annotated[list[Evidence], Field(max_length=64, json_schema_extra=_ATOMIC)] = []
+    evidence: Annotated[list[Evidence], Field(max_length=96, json_schema_extra=_ATOMIC)] = []
     """What was observed in triage."""
     hypotheses: Annotated[list[HypothesisResult], Field(max_length=64, json_schema_extra=_ATOMIC)] = []
     """The verdict on everything that was judged."""
     root_cause: RootCause | None = None
-    """The cause that was found."""
+    """What the debugger found out about the cause."""
     decision_packet: DecisionPacket | None = None
     """What is proposed, word for word."""
     approval_request_ref: ApprovalRequestReference | None = None

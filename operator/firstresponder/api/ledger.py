@@ -33,6 +33,8 @@ class HostInfo:
     actions: tuple[str, ...]
     """The state-changing actions that the host's owner declared."""
     version: str = "1"
+    previews: tuple[str, ...] = ()
+    """The actions that can be previewed: run dry, before and without an approval."""
 
 
 class LedgerState(StrEnum):
@@ -77,12 +79,69 @@ class LedgerAnswer:
     """Why ``state`` is None."""
 
 
+@dataclass(frozen=True)
+class PreviewRequest:
+    """Asks a host to run an action dry."""
+
+    action: str
+    arguments: tuple[str, ...]
+    timeout_seconds: int
+
+    def text(self) -> str:
+        """As it is sent."""
+        arguments = "".join(f"arg {argument}\n" for argument in self.arguments)
+        return f"preview {self.action}\ntimeout {self.timeout_seconds}\n{arguments}"
+
+
+@dataclass(frozen=True)
+class PreviewAnswer:
+    """What a host answered to a preview."""
+
+    boot: str | None = None
+    """The boot in which the host answered."""
+    result: str | None = None
+    """systemd's SERVICE_RESULT, as of an attempt; None when there is no answer that can be read."""
+    exit_status: int | None = None
+    truncated: bool = False
+    """Whether only the beginning of what was printed is there."""
+    output: tuple[str, ...] = ()
+    """What was printed, line by line, as it came: redact and neutralise before showing."""
+    error: str = ""
+    """Why there is no result: the host refused, or its answer is missing or malformed."""
+
+    @property
+    def succeeded(self) -> bool:
+        return self.result == "success" and self.exit_status == 0
+
+
+def parse_preview(action: str, text: bytes) -> PreviewAnswer:
+    """Read the answer to a preview of that action; malformed in any way, it is none."""
+    try:
+        if text.startswith(b"refused="):
+            return PreviewAnswer(error=_refusal(text).error)
+        values, output = _fields(text, _PREVIEW)
+        if missing := [key for key in _PREVIEW if key not in values]:
+            raise ValueError(f"{missing[0]}= is missing")
+        if values["preview"] != action:
+            raise ValueError("it is about another action")
+    except ValueError as problem:
+        return PreviewAnswer(error=f"the host's answer cannot be trusted: {problem}")
+    return PreviewAnswer(
+        boot=values["boot"],
+        result=values["result"],
+        exit_status=int(values["exit"]) if values["exit"] else None,
+        truncated=values["truncated"] == "yes",
+        output=output,
+    )
+
+
 def parse_info(text: bytes) -> HostInfo:
     """Read the answer to ``info``. Raises ValueError that names the line or the missing key."""
     values, rest = _fields(text, _INFO)
     if rest:
         raise ValueError("lines of output in an answer to info")
-    if missing := [key for key in _INFO if key not in values]:
+    # Hosts that were prepared before there were previews do not speak of them.
+    if missing := [key for key in _INFO if key not in values and key != "previews"]:
         raise ValueError(f"{missing[0]}= is missing")
     return HostInfo(
         machine=values["machine"],
@@ -91,6 +150,7 @@ def parse_info(text: bytes) -> HostInfo:
         time=float(values["time"]),
         actions=tuple(values["actions"].split()),
         version=values["version"],
+        previews=tuple(values.get("previews", "").split()),
     )
 
 
@@ -186,6 +246,14 @@ _INFO = {
     "time": _MOMENT,
     "actions": rf"({_ACTION}( {_ACTION})*)?",
     "version": "1",
+    "previews": rf"({_ACTION}( {_ACTION})*)?",
+}
+_PREVIEW = {
+    "preview": _ACTION,
+    "boot": _UUID,
+    "result": r"[a-z][a-z-]{0,39}",
+    "exit": r"([0-9]{1,3})?",
+    "truncated": "yes|no",
 }
 
 _CLAIM = {"claimedAt": _MOMENT, "claimBoot": _UUID, "action": _ACTION}

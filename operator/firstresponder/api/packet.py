@@ -22,6 +22,7 @@ from firstresponder.api.base import (
     Text,
     Time,
 )
+from firstresponder.api.rootcause import RootCause
 
 
 class Order(ApiModel):
@@ -46,7 +47,7 @@ class Order(ApiModel):
     incident: Annotated[str, StringConstraints(max_length=64)]
     """The Incident's uid."""
     attempt: Annotated[int, Field(ge=1, le=1000)]
-    """Counts the packets of the incident from 1."""
+    """Counts the orders of the incident from 1."""
 
     def text(self, packet_digest: str) -> str:
         """The canonical text that is sent; the attempt id is its sha256."""
@@ -79,6 +80,14 @@ class ProposedAction(ApiModel):
     """The Host's name."""
     role: Label
     """The role that this host plays."""
+    methods: Annotated[list[Label], Field(max_length=8)] = []
+    """The methods that are taken, one an order and in their order."""
+    tool: ShortText | None = None
+    """The program that does it on the host, where people know it by name."""
+    current_count: Annotated[int, Field(ge=0)] | None = None
+    """How many instances there are."""
+    desired_count: Annotated[int, Field(ge=0)] | None = None
+    """How many there would be."""
 
 
 class Requirement(ApiModel):
@@ -129,6 +138,21 @@ class VerificationPlan(ApiModel):
     """Any of these being true ends the verification at once."""
 
 
+class Preview(ApiModel):
+    """What the action would change, as a dry run on the host told before anybody was asked."""
+
+    host: ShortText
+    """The Host's name."""
+    action: ShortText
+    """The action that was previewed, as the host declares it."""
+    text: Annotated[str, StringConstraints(max_length=65536)]
+    """What it printed, redacted; a preview changes nothing and is not repeated before acting."""
+    incomplete: bool
+    """Whether the action may change more than the text shows."""
+    why: Text | None = None
+    """Why it is incomplete."""
+
+
 class BoundPacket(ApiModel):
     """What the digest covers: strings, integers, booleans, maps and lists only (RFC 8785)."""
 
@@ -137,17 +161,23 @@ class BoundPacket(ApiModel):
     hypothesis: Label
     """The cause that it is meant for."""
     orders: Annotated[list[Order], Field(min_length=1, max_length=8)]
-    """Exactly what hosts would receive."""
+    """Exactly what hosts would receive, one after the other; each only when the one before succeeded."""
     parameters: Annotated[dict[str, ShortText], Field(max_length=32)] = {}
     """The runbook's parameters as they were resolved."""
-    preconditions: Annotated[list[Requirement], Field(max_length=16)] = []
+    preconditions: Annotated[list[Requirement], Field(max_length=48)] = []
     """Judged again on fresh evidence just before acting."""
+    until: Expression | None = None
+    """Looked at afresh before every order: true skips what is left, unknown stops."""
+    preview: Annotated[list[Preview], Field(max_length=8)] = []
+    """What would change."""
+    undoes: Annotated[str, StringConstraints(max_length=64, pattern=r"^[0-9a-f]{64}$")] | None = None
+    """The attempt that this takes back, because it did not help."""
     risk: Risk = Risk()
     """What could go wrong."""
     rollback_plan: Text
     """What to do if it makes things worse."""
-    verification: VerificationPlan
-    """When the fix is good."""
+    verification: VerificationPlan | None = None
+    """When the fix is good; absent where an attempt is taken back, after which a human takes over in any case."""
     acknowledge: Annotated[list[Text], Field(max_length=8)] = []
     """What an approver accepts together with the action."""
     action_class: Label
@@ -178,6 +208,8 @@ class ShownPacket(ApiModel):
     """What speaks for the cause."""
     root_cause: Text | None = None
     """The cause in one sentence."""
+    findings: RootCause | None = None
+    """What the debugger found out about the cause."""
     approval_prompt: Text = ""
     """The question."""
     requires_approval: bool = True

@@ -27,7 +27,7 @@ from firstresponder.api.base import (
     column,
     name_at_most,
 )
-from firstresponder.api.diagnostics import Diagnostic
+from firstresponder.api.diagnostics import Diagnostic, DurationTemplate, Template
 from firstresponder.api.packet import FailureCondition, Requirement, Risk
 from firstresponder.api.reasons import EscalationReason
 
@@ -76,6 +76,8 @@ class Parameter(ApiModel):
     """The largest value allowed, written like the default."""
     pattern: ShortText | None = None
     """A regular expression (RE2) for the whole of a string, hostname or path."""
+    from_alert_label: Title | None = None
+    """The label of the incident's alert that is the value where the incident gives none; checked like any override."""
 
 
 class Variable(ApiModel):
@@ -214,6 +216,70 @@ class AnsibleScale(ApiModel):
     """The fewest instances allowed."""
     maximum: Expression
     """CEL: the most instances allowed."""
+    timeout: Duration = "10m"
+    """How long the playbook may take."""
+
+
+class JournalVacuum(ApiModel):
+    """Delete archived journal files that are older than a retention."""
+
+    older_than: DurationTemplate
+    """What is younger is kept: a duration of at least 1h, or $(parameter)."""
+
+
+class Logrotate(ApiModel):
+    """Rotate logs now, whether or not it is time to."""
+
+    config: Template
+    """The absolute path of a logrotate configuration that the host declares; a template without evidence."""
+
+
+class TmpfilesClean(ApiModel):
+    """Delete temporary files by the age that the host's tmpfiles.d configuration gives them."""
+
+
+METHODS = ("journalVacuum", "logrotate", "tmpfilesClean")
+"""Every kind of method, by the name that its field has in YAML."""
+
+
+def _exactly_one(kinds: tuple[str, ...]) -> JSON:
+    return {
+        "rule": f"[{', '.join(f'has(self.{kind})' for kind in kinds)}].filter(x, x).size() == 1",
+        "message": f"give exactly one of {', '.join(kinds[:-1])} or {kinds[-1]}",
+    }
+
+
+class Method(ApiModel):
+    """One way to free disk space."""
+
+    model_config = {"json_schema_extra": {"x-kubernetes-validations": [_exactly_one(METHODS)]}}
+
+    name: Label
+    """The name in packets and reports."""
+    when: Expression
+    """A CEL condition: the method belongs to the packet when it is true."""
+    journal_vacuum: JournalVacuum | None = None
+    """Deletes old journal files."""
+    logrotate: Logrotate | None = None
+    """Rotates logs now."""
+    tmpfiles_clean: TmpfilesClean | None = None
+    """Deletes old temporary files."""
+    timeout: Duration = "5m"
+    """How long it may take."""
+
+    @property
+    def given(self) -> list[str]:
+        """The kinds that are written there; more or less than one cannot be used."""
+        return _given(self, METHODS)
+
+
+class Command(ApiModel):
+    """Run one command line that the host declares, for what no other type of action does."""
+
+    argv: Annotated[list[Template], Field(min_length=1, max_length=32)]
+    """The program by its absolute path and its arguments, each without white space; templates without evidence."""
+    timeout: Duration = "60s"
+    """How long it may take."""
 
 
 class Precondition(Requirement):
@@ -247,20 +313,30 @@ class Approval(ApiModel):
     """How long an approval is waited for, within the bounds of the ActionClass."""
 
 
-_ONE_ACTION: dict[str, JSON] = {
-    "x-kubernetes-validations": [
-        {
-            "rule": "[has(self.restartUnit), has(self.ansibleScale)].filter(x, x).size() == 1",
-            "message": "give exactly one of restartUnit or ansibleScale",
-        }
-    ]
-}
+ACTION_TYPES = ("restartUnit", "ansibleScale", "methods", "command")
+"""Every type of action, by the name that its field has in YAML."""
+
+_ACTION_RULES: list[JSON] = [
+    _exactly_one(ACTION_TYPES),
+    {
+        "rule": "has(self.methods) == has(self.until)",
+        "message": "methods need until, which says when the rest is skipped, and nothing else has it",
+    },
+    {
+        "rule": "!(has(self.methods) || has(self.command)) || has(self.approval.class)",
+        "message": "name the ActionClass of methods and of a command in approval.class",
+    },
+    {
+        "rule": "has(self.ansibleScale) || !has(self.rollback.offerInverse) || !self.rollback.offerInverse",
+        "message": "only ansibleScale has an inverse that rollback.offerInverse could offer",
+    },
+]
 
 
 class Action(ApiModel):
     """One way to change state, with all that a person needs to judge it."""
 
-    model_config = {"json_schema_extra": _ONE_ACTION}
+    model_config = {"json_schema_extra": {"x-kubernetes-validations": _ACTION_RULES}}
 
     name: Label
     """The name that outcomes use."""
@@ -270,6 +346,12 @@ class Action(ApiModel):
     """Restarts one systemd unit."""
     ansible_scale: AnsibleScale | None = None
     """Changes the size of a pool."""
+    methods: Annotated[list[Method], Field(min_length=1, max_length=8, json_schema_extra=_BY_NAME)] | None = None
+    """Free disk space, in this order and each at most once, by one approval of all that are admitted."""
+    until: Expression | None = None
+    """CEL: looked at before each method; true skips the rest, unknown stops."""
+    command: Command | None = None
+    """Runs one command line that the host declares."""
     preconditions: Annotated[list[Precondition], Field(max_length=16, json_schema_extra=_BY_NAME)] = []
     """What must be true besides the guards, the symptom and the hypothesis."""
     risk: Risk
@@ -284,7 +366,17 @@ class Action(ApiModel):
     @property
     def type(self) -> str:
         """The action's type as the API spells it, for example ``restartUnit``."""
-        return "restartUnit" if self.restart_unit is not None else "ansibleScale"
+        return self.given[0]
+
+    @property
+    def given(self) -> list[str]:
+        """The types that are written there; more or less than one cannot be used."""
+        return _given(self, ACTION_TYPES)
+
+
+def _given(model: ApiModel, kinds: tuple[str, ...]) -> list[str]:
+    fields = {field.alias: name for name, field in type(model).model_fields.items()}
+    return [kind for kind in kinds if getattr(model, fields[kind]) is not None]
 
 
 class Verify(ApiModel):
@@ -328,6 +420,10 @@ class Expectation(ApiModel):
     """The Runbook that goes on."""
     desired: Annotated[int, Field(ge=0)] | None = None
     """The number of instances that is asked for."""
+    methods: Annotated[list[Label], Field(max_length=8)] | None = None
+    """The methods that the action takes, in order."""
+    recommend: Annotated[list[Label], Field(max_length=8)] | None = None
+    """The contacts that something is recommended to, in order."""
     escalate: EscalationReason | None = None
     """The reason for handing over to a human."""
     verify_only: bool | None = None
@@ -400,6 +496,8 @@ class RunbookSpec(Triage):
     """The variable that is true while the incident lasts; when false, nothing is acted on."""
     actions: Annotated[list[Action], Field(max_length=16, json_schema_extra=_BY_NAME)] = []
     """What hypotheses may lead to."""
+    experiments: Annotated[list[Diagnostic], Field(max_length=8, json_schema_extra=_BY_NAME)] = []
+    """What the debugger may look at, once the decision was made, to tell more of the cause; no expression sees it."""
     verify: Verify
     """When the fix is good."""
 

@@ -11,8 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from firstresponder.api.incident import Phase
-from firstresponder.cli.packet_view import packet_view, reviews_view
+from firstresponder.cli.packet_view import findings_view, packet_view, reviews_view
 from firstresponder.cli.terminal import heading, labelled, pairs
+from firstresponder.incident.attempts import attempt_name
+from firstresponder.incident.findings import findings_text
 from firstresponder.incident.report import (
     Report,
     duration_text,
@@ -43,6 +45,7 @@ def incident_view(report: Report, now: datetime) -> RenderableType:
         *(packet if waiting else []),
         *_attempts(report),
         *_verification(report),
+        *_root_cause(report),
         *_verdicts(report),
         *_evidence(report),
         *_timeline(report),
@@ -76,9 +79,6 @@ def _top(report: Report) -> Iterator[RenderableType]:
     cause = incident.status.root_cause
     if cause is not None and cause.summary:
         rows.append(("Cause", cause.summary))
-        point = cause.failure_point
-        parts = [point.component, point.host, point.release, point.request] if point is not None else []
-        rows.append(("Failed at", ", ".join(part for part in parts if part)))
     yield Text()
     yield labelled(rows)
 
@@ -106,12 +106,13 @@ def _packet(report: Report, now: datetime) -> Iterator[RenderableType]:
     if not report.packet_intact:
         yield Text("The packet does not match its digest: it was changed after it was made.", style="bold red")
     yield packet_view(report.packet, now)
-    yield reviews_view(report.reviews, report.packet.required_approvals, report.approvals_missing)
+    if report.incident.status.approval_request_ref is not None:  # in mode Observe nobody is asked
+        yield reviews_view(report.reviews, report.packet.required_approvals, report.approvals_missing)
 
 
 def _attempts(report: Report) -> Iterator[RenderableType]:
     for attempt in report.incident.status.attempts:
-        yield heading(f"Attempt {attempt.ordinal}: {attempt.action} on {attempt.host}")
+        yield heading(f"Attempt {attempt.ordinal}: {attempt_name(attempt)} on {attempt.host}")
         ended = moment(attempt.completion_time) if attempt.completion_time is not None else "not known"
         yield labelled(
             [
@@ -139,6 +140,13 @@ def _verification(report: Report) -> Iterator[RenderableType]:
         holds = Text("yes", style="green") if each.holds else Text("no", style="bold red")
         table.add_row(Text(each.name), holds, Text(f"{each.because}{since}"))
     yield table
+
+
+def _root_cause(report: Report) -> Iterator[RenderableType]:
+    findings = findings_text(report.incident.status.root_cause)
+    if findings:
+        yield heading("Root cause")
+        yield findings_view(findings)
 
 
 def _verdicts(report: Report) -> Iterator[RenderableType]:
@@ -171,6 +179,7 @@ def _evidence(report: Report) -> Iterator[RenderableType]:
         else:
             seen = Text(values_text(each.values))
         name = each.name if each.name == each.source else f"{each.name} ({each.source})"
+        name = f"{name}, experiment" if each.experiment else name
         table.add_row(Text(name), Text(each.host or each.role), seen)
     yield table
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
@@ -10,19 +10,36 @@ from rich.padding import Padding
 from rich.text import Text
 
 from firstresponder.cli.terminal import labelled, pairs
-from firstresponder.incident.packet_text import PacketText
+from firstresponder.incident.packet_text import PacketText, PreviewText
 from firstresponder.incident.report import ReviewText, duration_text, moment
+
+_TOLD_ELSEWHERE = frozenset({"Cause", "Fixed when", "Stop when"})
+"""Findings that the packet says itself, and binds."""
 
 
 def packet_view(packet: PacketText, now: datetime) -> RenderableType:
     """The packet, all of it: nothing that the digest covers is left out or cut."""
+    analysis = [(label, text) for label, text in packet.findings if label not in _TOLD_ELSEWHERE]
     rows: list[tuple[str, RenderableType]] = [
         ("Proposed", Group(Text(packet.action, style="bold yellow"), Text(f"“{packet.prompt}”"))),
-        ("Why", Group(Text(packet.cause, style="bold"), _said("as triage saw it:", packet.evidence))),
+    ]
+    rows += [("Preview", _incomplete(each, "; see below")) for each in packet.previews if each.gap]
+    if packet.counts is not None:
+        current, desired = packet.counts
+        rows.append(("Instances", f"{current} → {desired} ({desired - current:+d})"))
+    if packet.methods:
+        rows.append(("Methods", Group(*(Text(f"{n}. {method}") for n, method in enumerate(packet.methods, 1)))))
+    if packet.until:
+        rows.append(("Until", f"{packet.until}; looked at before each method, true skips those that are left"))
+    if packet.tool:
+        rows.append(("Tool", packet.tool))
+    rows += [
+        ("Why", Group(Text(packet.cause, style="bold"), *_seen(packet))),
+        ("Analysis", Group(Text("by the debugger, not covered by the digest:", style="dim"), findings_view(analysis))),
         ("Risk", pairs(packet.risk)),
         ("If worse", packet.rollback),
         ("Checked", _said("just before acting; nothing runs unless all are true:", packet.preconditions)),
-        ("Verified", _said(f"{packet.sampling}:", packet.criteria)),
+        ("Verified", _said(f"{packet.sampling}:", packet.criteria) if packet.criteria else packet.sampling),
     ]
     if packet.fail_when:
         rows.append(("Failed", _said("at once if one of these is true:", packet.fail_when)))
@@ -35,10 +52,46 @@ def packet_view(packet: PacketText, now: datetime) -> RenderableType:
         ("Runbook", packet.runbook_digest),
         ("Host key", packet.host_key),
         ("Digest", packet.digest),
-        ("Order", "exactly what the host would receive:"),
     ]
-    orders = (Padding(Text(order.rstrip("\n")), (0, 0, 0, 2)) for order in packet.orders)
-    return Group(labelled(rows), *orders)
+    return Group(labelled(rows), *_previews(packet), *_orders(packet))
+
+
+def _seen(packet: PacketText) -> Iterator[RenderableType]:
+    if packet.evidence:
+        yield _said("as triage saw it:", packet.evidence)
+
+
+def _previews(packet: PacketText) -> Iterator[RenderableType]:
+    for preview in packet.previews:
+        yield labelled([("Preview", f"{preview.title}, which changed nothing:")])
+        if preview.gap:
+            yield labelled([("", _incomplete(preview, "."))])
+        yield _indented(preview.text)
+
+
+def _incomplete(preview: PreviewText, end: str) -> Text:
+    return Text(f"INCOMPLETE: {preview.gap}{end}", style="bold red")
+
+
+def _orders(packet: PacketText) -> Iterator[RenderableType]:
+    many = len(packet.orders) > 1
+    for number, order in enumerate(packet.orders, 1):
+        what = f"{number} of {len(packet.orders)}, only after the one before succeeded" if many and number > 1 else ""
+        what = what or (f"1 of {len(packet.orders)}" if many else "")
+        yield labelled([("Order", f"{f'{what}: ' if what else ''}exactly what the host would receive:")])
+        yield _indented(order.rstrip("\n"))
+
+
+def _indented(text: str) -> RenderableType:
+    return Padding(Text(text), (0, 0, 0, 2))
+
+
+def findings_view(findings: Sequence[tuple[str, str]]) -> RenderableType:
+    """The debugger's findings, each label once."""
+    before = ["", *(label for label, _ in findings)]
+    return pairs(
+        [("" if label == last else label, text) for (label, text), last in zip(findings, before, strict=False)]
+    )
 
 
 def reviews_view(reviews: Sequence[ReviewText], required: int, missing: int) -> RenderableType:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
+from firstresponder.api.diagnostics import HttpArguments
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Evidence, Unavailable
 from firstresponder.api.ledger import HostInfo
 from firstresponder.controller.accounts import Accounts
+from firstresponder.controller.fetch import fetch
 from firstresponder.evidence.catalogue import PROBES
 from firstresponder.evidence.probe import Context, Unobserved
 from firstresponder.hosts import observe
@@ -35,18 +39,31 @@ _log = logging.getLogger(__name__)
 class Diagnostics:
     """Looks at hosts. Whatever goes wrong with one is a piece of evidence that says so, never an exception."""
 
-    def __init__(self, pool: SshPool, accounts: Accounts, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        pool: SshPool,
+        accounts: Accounts,
+        now: Callable[[], datetime],
+        fetch: Callable[[str, float], Awaitable[dict[str, JSON]]] = fetch,
+    ) -> None:
         self._pool = pool
         self._accounts = accounts
         self._now = now
+        self._fetch = fetch
 
-    async def observe(self, effect: Observe, hosts: Mapping[str, Host]) -> Observation:
-        """Ask each host who it is, and run its diagnostics there. Raises ApiError and Unreachable for the API server
-        alone, which holds the credentials."""
+    async def observe(self, effect: Observe, hosts: Mapping[str, Host], within: float | None = None) -> Observation:
+        """Ask each host who it is, and run its diagnostics there.
+
+        What has not answered ``within`` so many seconds is given up: all of it is over by then. Raises ApiError and
+        Unreachable for the API server alone, which holds the credentials.
+        """
         start = self._now()
-        looks = [self._look(effect, name, hosts.get(name)) for name in effect.hosts]
-        found = dict(zip(effect.hosts, await asyncio.gather(*looks), strict=True))
-        by_probe = {each.name: each for _, evidence in found.values() for each in evidence}
+        end = asyncio.get_running_loop().time() + within if within is not None else None
+        looks = (self._look(effect, name, hosts.get(name), end) for name in effect.hosts)
+        own = (self._ask(effect, request, end) for request in effect.probes if request.host is None)
+        looked, asked = await asyncio.gather(asyncio.gather(*looks), asyncio.gather(*own))
+        found = dict(zip(effect.hosts, looked, strict=True))
+        by_probe = {each.name: each for each in (*asked, *(each for _, evidence in looked for each in evidence))}
         return Observation(
             start_time=start,
             evidence=tuple(by_probe[request.name] for request in effect.probes),
@@ -55,29 +72,46 @@ class Diagnostics:
         )
 
     async def _look(
-        self, effect: Observe, name: str, host: Host | None
+        self, effect: Observe, name: str, host: Host | None, end: float | None
     ) -> tuple[HostInfo | Unavailable, Sequence[Evidence]]:
         """One host: who it is, then all of its diagnostics at once, by its own clock."""
         requests = [request for request in effect.probes if request.host == name]
         try:
             if host is None:
                 raise HostError("HostMissing", f"there is no Host named {name}")
-            target = await self._accounts.observing(host)
-            info = await observe.info(self._pool, target)
+            async with _until(end):
+                target = await self._accounts.observing(host)
+                info = await observe.info(self._pool, target)
         except (HostError, CredentialsUnusable) as problem:
             why = _unavailable(problem.reason, getattr(problem, "message", str(problem)))
             return why, [self._evidence(effect, request, unavailable=why) for request in requests]
-        return info, await asyncio.gather(*(self._run(effect, request, target, info) for request in requests))
+        runs = (self._run(effect, request, target, info, end) for request in requests)
+        return info, await asyncio.gather(*runs)
 
-    async def _run(self, effect: Observe, request: ProbeRequest, target: Target, info: HostInfo) -> Evidence:
+    async def _ask(self, effect: Observe, request: ProbeRequest, end: float | None) -> Evidence:
+        """The operator's own look."""
+        arguments = request.arguments
+        if not isinstance(arguments, HttpArguments):
+            raise TypeError(f"{request.name}: {request.probe} is not what the operator looks at itself")
+        try:
+            async with _until(end):
+                values = await self._fetch(arguments.url, request.timeout or PROBES[request.probe].timeout)
+        except (Unobserved, HostError) as problem:
+            return self._evidence(effect, request, unavailable=_unavailable(problem.reason, problem.message))
+        return self._evidence(effect, request, values=values)
+
+    async def _run(
+        self, effect: Observe, request: ProbeRequest, target: Target, info: HostInfo, end: float | None
+    ) -> Evidence:
         probe = PROBES[request.probe]
         timeout = request.timeout or probe.timeout
         context = Context(now=info.time, timeout=timeout, not_before=request.not_before)
         try:
             argv = probe.argv(request.arguments, context)
-            output = await observe.run_diagnostic(
-                self._pool, target, argv, timeout, probe.max_output, request=probe.request
-            )
+            async with _until(end):
+                output = await observe.run_diagnostic(
+                    self._pool, target, argv, timeout, probe.max_output, request=probe.request
+                )
         except (Unobserved, HostError) as problem:
             return self._evidence(effect, request, unavailable=_unavailable(problem.reason, problem.message))
         except ValueError as problem:
@@ -101,12 +135,24 @@ class Diagnostics:
         return Evidence(
             name=request.name,
             runbook=effect.runbook,
-            source=PROBES[request.probe].source,
+            source=PROBES[request.probe].source if request.host is not None else "operator",
             role=request.role,
             host=request.host,
             observed_time=self._now(),
             **{name: value for name, value in found.items() if value is not None},
         )
+
+
+@contextlib.asynccontextmanager
+async def _until(end: float | None) -> AsyncIterator[None]:
+    """Give up what is waited for inside at ``end`` (by the event loop's clock). Raises HostError then."""
+    try:
+        async with asyncio.timeout_at(end) as limit:
+            yield
+    except TimeoutError:
+        if limit.expired():
+            raise HostError("TimedOut", "no answer within the time that all of them had together") from None
+        raise
 
 
 def _unavailable(reason: str, message: str) -> Unavailable:

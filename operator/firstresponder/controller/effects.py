@@ -15,7 +15,7 @@ from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.base import with_condition
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Incident, IncidentSpec, IncidentStatus
-from firstresponder.api.ledger import LedgerAnswer
+from firstresponder.api.ledger import LedgerAnswer, PreviewAnswer
 from firstresponder.controller.accounts import Accounts
 from firstresponder.controller.diagnostics import Diagnostics
 from firstresponder.controller.knowledge import Knowledge
@@ -28,8 +28,10 @@ from firstresponder.incident.plan import (
     Consume,
     CreateRequest,
     Event,
+    Experiment,
     Observe,
     Pin,
+    RunPreview,
     Seal,
     SendOrder,
 )
@@ -115,7 +117,8 @@ class ClusterEffects:
 class HostEffects:
     """What is asked of hosts. A host that does not answer is an answer too; only the API server makes these fail.
 
-    The acting account's key is read for these three requests alone: an order, its ledger, its seal.
+    The acting account's key is read for these four requests alone: a preview that the host declares (before anybody
+    approved anything), an order, its ledger, its seal.
     """
 
     def __init__(self, pool: SshPool, accounts: Accounts, diagnostics: Diagnostics) -> None:
@@ -126,33 +129,42 @@ class HostEffects:
     async def observe(self, effect: Observe, hosts: Mapping[str, Host]) -> Observation:
         return await self._diagnostics.observe(effect, hosts)
 
+    async def experiment(self, effect: Experiment, hosts: Mapping[str, Host]) -> Observation:
+        return await self._diagnostics.observe(effect.observe, hosts, within=effect.seconds)
+
+    async def run_preview(self, effect: RunPreview, hosts: Mapping[str, Host]) -> PreviewAnswer:
+        target = await self._acting(effect.host, hosts)
+        if isinstance(target, str):
+            return PreviewAnswer(error=target)
+        return await ledger.run_preview(self._pool, target, effect.request)
+
     async def send_order(self, effect: SendOrder, hosts: Mapping[str, Host]) -> LedgerAnswer:
         target = await self._acting(effect.host, hosts)
-        if isinstance(target, LedgerAnswer):
-            return target
+        if isinstance(target, str):
+            return LedgerAnswer(error=target)
         return await ledger.send_order(self._pool, target, effect.order, effect.timeout)
 
     async def ask_ledger(self, effect: AskLedger, hosts: Mapping[str, Host]) -> LedgerAnswer:
         target = await self._acting(effect.host, hosts)
-        if isinstance(target, LedgerAnswer):
-            return target
+        if isinstance(target, str):
+            return LedgerAnswer(error=target)
         return await ledger.status(self._pool, target, effect.attempt_id)
 
     async def seal(self, effect: Seal, hosts: Mapping[str, Host]) -> LedgerAnswer:
         target = await self._acting(effect.host, hosts)
-        if isinstance(target, LedgerAnswer):
-            return target
+        if isinstance(target, str):
+            return LedgerAnswer(error=target)
         return await ledger.seal(self._pool, target, effect.attempt_id)
 
-    async def _acting(self, name: str, hosts: Mapping[str, Host]) -> Target | LedgerAnswer:
-        """The acting account, or the answer that nothing is known because it cannot be used."""
+    async def _acting(self, name: str, hosts: Mapping[str, Host]) -> Target | str:
+        """The acting account, or why it cannot be used."""
         host = hosts.get(name)
         if host is None:
-            return LedgerAnswer(error=f"there is no Host named {name} any more")
+            return f"there is no Host named {name} any more"
         try:
             return await self._accounts.acting(host)
         except CredentialsUnusable as problem:
-            return LedgerAnswer(error=f"{name}: {problem}")
+            return f"{name}: {problem}"
 
 
 def _with(

@@ -19,7 +19,7 @@ from firstresponder.api.base import Resource
 from firstresponder.api.escalationpolicy import EscalationPolicy
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Incident, Phase, RevisionReference
-from firstresponder.api.ledger import LedgerAnswer
+from firstresponder.api.ledger import LedgerAnswer, PreviewAnswer
 from firstresponder.api.runbook import RunbookSpec, Triage, TriagePlaybookSpec
 from firstresponder.controller.cache import Cache
 from firstresponder.controller.keys import Key
@@ -44,6 +44,8 @@ class Facts:
     """The revision that was just pinned, before status names it."""
     gate: Gate | None = None
     observation: Observation | None = None
+    experiments: Observation | None = None
+    preview: PreviewAnswer | None = None
     ledger: LedgerAnswer | None = None
     refusal: str = ""
     sealing: bool = False
@@ -99,6 +101,8 @@ class Gatherer:
             policy=policies[_POLICY].spec if _POLICY in policies else None,
             gate=facts.gate,
             observation=facts.observation,
+            experiments=facts.experiments,
+            preview=facts.preview,
             ledger=facts.ledger,
             refusal=facts.refusal,
             sealing=facts.sealing,

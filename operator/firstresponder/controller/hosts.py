@@ -71,7 +71,8 @@ class HostReconciler:
         else:
             reachable = ("True", "Answered", "the host accepts the observing account")
             declared = ", ".join(info.actions) or "none"
-            prepared = ("True", "Prepared", f"declared actions: {declared}")
+            dry = f"; previews: {', '.join(info.previews)}" if info.previews else ""
+            prepared = ("True", "Prepared", f"declared actions: {declared}{dry}")
         conditions = host.status.conditions
         for kind, (status, reason, message) in (("Reachable", reachable), ("Prepared", prepared)):
             conditions = with_condition(

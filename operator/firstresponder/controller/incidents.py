@@ -19,9 +19,11 @@ from firstresponder.incident.plan import (
     Consume,
     CreateRequest,
     Effect,
+    Experiment,
     Observe,
     Pin,
     Plan,
+    RunPreview,
     Seal,
     SendOrder,
 )
@@ -135,6 +137,10 @@ class IncidentReconciler:
             case Observe():
                 # An observation may take long; what was seen of the gate before it is old.
                 return replace(facts, observation=await self._hosts.observe(effect, hosts), gate=None)
+            case Experiment():
+                return replace(facts, experiments=await self._hosts.experiment(effect, hosts))
+            case RunPreview():
+                return replace(facts, preview=await self._hosts.run_preview(effect, hosts))
             case AskLedger():
                 return replace(facts, ledger=await self._hosts.ask_ledger(effect, hosts))
             case SendOrder():

@@ -201,7 +201,9 @@ PROBE = Probe(
     name="configValue",
     arguments=ConfigValueArguments,
     source="a configuration file",
-    fields=frozenset({"value"}),
+    fields={
+        "value": "The text that stands there; left out, withheld or refused when it may be a secret",
+    },
     argv=_argv,
     parse=_parse,
     excerpt=False,

@@ -80,7 +80,11 @@ PROBE = Probe(
     name="directories",
     arguments=DirectoriesArguments,
     source="du",
-    fields=frozenset({"totalBytes", "sharePercent", "paths"}),
+    fields={
+        "totalBytes": "What the whole tree takes on disk, in bytes",
+        "sharePercent": "The same in percent of the used bytes of the file system that holds `of`; 0 on another one",
+        "paths": "The largest folders down to the third level, each with `path` and `bytes`",
+    },
     request="directories",
     argv=_argv,
     parse=_parse,

@@ -1,18 +1,20 @@
-"""One GET from the host, by ``curl``: did it answer, with what status, how fast, and which JSON.
+"""One GET, by ``curl`` on the host or by the operator itself: did it answer, with what status, how fast, which JSON.
 
 That nothing answered is an observation (``ok`` false and an ``error``), and then there is no status: half an answer
-is not one. Redirects are not followed. The body comes on one stream and curl's own account on the other, so no body
-can forge it.
+is not one. Redirects are not followed. Of curl the body comes on one stream and its own account on the other, so no
+body can forge it.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import HttpArguments
+from firstresponder.evidence import patience
 from firstresponder.evidence.probe import (
     Context,
     Probe,
@@ -62,13 +64,14 @@ def _argv(arguments: HttpArguments, context: Context) -> tuple[str, ...]:
         "--disable",  # no ~/.curlrc; has to come first
         *("--silent", "--globoff", "--noproxy", "*", "--proto", "=http,https"),
         # Less than the whole, so that a server that hangs is an observation.
-        *("--max-time", f"{context.timeout * 0.8:.1f}"),
+        *("--max-time", f"{context.timeout * patience.SHARE:.1f}"),
         *("--write-out", _ACCOUNT),
-        *("--url", _url(arguments.url)),
+        *("--url", require_url(arguments.url)),
     )
 
 
-def _url(text: str) -> str:
+def require_url(text: str) -> str:
+    """The text, when it is a URL without a secret in it. Raises Unobserved(BadArgument)."""
     try:
         parts = urlsplit(text)
         usable = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
@@ -89,19 +92,40 @@ def _parse(arguments: HttpArguments, output: CommandOutput, context: Context) ->
         raise failure(output)
     exit_code, status = int(account[1]), int(account[2])
     if exit_code not in {0, _WRITE_ERROR}:
-        return {"ok": False, "error": _error(exit_code)}
-    if not 100 <= status <= 599:
-        return {"ok": False, "error": "BadReply"}
+        return no_answer(_error(exit_code))
+    return answer(Reply(status, float(account[3]), output.stdout if exit_code == 0 else None))
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A server's answer, whoever asked."""
+
+    status: int
+    seconds: float
+    """From the beginning of the connection to the end of the answer."""
+    body: bytes | None
+    """None when it was too long; so is one of more than ``BODY_LIMIT`` bytes."""
+
+
+def answer(reply: Reply) -> dict[str, JSON]:
+    """The typed value of an answer."""
+    if not 100 <= reply.status <= 599:
+        return no_answer("BadReply")
     values: dict[str, JSON] = {
-        "ok": 200 <= status <= 299,
-        "status": status,
-        "latencySeconds": round(float(account[3]), 3),
+        "ok": 200 <= reply.status <= 299,
+        "status": reply.status,
+        "latencySeconds": round(reply.seconds, 3),
     }
-    if exit_code == 0 and len(output.stdout) <= BODY_LIMIT:
-        body = public_json(output.stdout)
+    if reply.body is not None and len(reply.body) <= BODY_LIMIT:
+        body = public_json(reply.body)
         if body is not None:
             values["json"] = body
     return values
+
+
+def no_answer(error: str) -> dict[str, JSON]:
+    """The typed value when no server answered."""
+    return {"ok": False, "error": error}
 
 
 def _error(exit_code: int) -> str:
@@ -118,7 +142,14 @@ PROBE = Probe(
     name="http",
     arguments=HttpArguments,
     source="curl",
-    fields=frozenset({"ok", "status", "latencySeconds", "json", "error"}),
+    fields={
+        "ok": "Whether the status is 200 to 299; false when nothing answered",
+        "status": "The HTTP status; left out when nothing answered",
+        "latencySeconds": "From the beginning to the end of the answer, in seconds",
+        "json": "The body as JSON, without what could be a secret; left out when it is none or longer than 16 KiB",
+        "error": "Why nothing answered: NameNotResolved, ConnectionFailed, ConnectionClosed, TimedOut, TlsFailed "
+        "or BadReply; left out otherwise",
+    },
     argv=_argv,
     parse=_parse,
 )

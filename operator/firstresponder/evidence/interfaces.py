@@ -97,7 +97,11 @@ PROBE = Probe(
     name="interfaces",
     arguments=InterfacesArguments,
     source="ip",
-    fields=frozenset({"defaultRouteUp", "gateway", "list"}),
+    fields={
+        "defaultRouteUp": "Whether there is a default route over an interface that is up and has a carrier",
+        "gateway": "Where it leads; left out when it leads to no gateway",
+        "list": "The interfaces, each with `name`, `up` (with a carrier) and `addresses` (with prefix length)",
+    },
     argv=_argv,
     parse=_parse,
     max_output=1024 * 1024,

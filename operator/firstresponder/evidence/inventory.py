@@ -86,7 +86,10 @@ PROBE = Probe(
     name="inventory",
     arguments=InventoryArguments,
     source="ansible-inventory",
-    fields=frozenset({"count", "max"}),
+    fields={
+        "count": "Hosts of the group and of the groups below it, each once",
+        "max": "The declared maximum of hosts; left out unless all hosts of the group agree on it",
+    },
     argv=_argv,
     parse=_parse,
     timeout=30.0,

@@ -39,7 +39,11 @@ PROBE = Probe(
     name="memory",
     arguments=MemoryArguments,
     source="/proc/meminfo",
-    fields=frozenset({"availableBytes", "totalBytes", "usedPercent"}),
+    fields={
+        "availableBytes": "What can be had without swapping, in bytes",
+        "totalBytes": "All of it, in bytes",
+        "usedPercent": "What is not available, in percent of all",
+    },
     argv=_argv,
     parse=_parse,
 )

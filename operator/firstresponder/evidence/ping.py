@@ -83,7 +83,10 @@ PROBE = Probe(
     name="ping",
     arguments=PingArguments,
     source="ping",
-    fields=frozenset({"lossPercent", "rttMs"}),
+    fields={
+        "lossPercent": "Packets that did not come back, in percent of those sent",
+        "rttMs": "The average round trip, in milliseconds; left out when nothing came back",
+    },
     argv=_argv,
     parse=_parse,
     timeout=20.0,

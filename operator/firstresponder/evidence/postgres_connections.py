@@ -69,7 +69,12 @@ PROBE = Probe(
     name="postgresConnections",
     arguments=PostgresConnectionsArguments,
     source="psql, pg_stat_activity",
-    fields=frozenset({"tooMany", "count", "max", "usedPercent"}),
+    fields={
+        "tooMany": "Whether we were refused for want of a connection; then nothing else is known",
+        "count": "Client connections that bear the name",
+        "max": "`max_connections`",
+        "usedPercent": "100 · count / max, in percent",
+    },
     argv=_argv,
     parse=_parse,
     max_output=256 * 1024,

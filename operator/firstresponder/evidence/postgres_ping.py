@@ -30,7 +30,11 @@ PROBE = Probe(
     name="postgresPing",
     arguments=PostgresPingArguments,
     source="psql",
-    fields=frozenset({"accepting", "error"}),
+    fields={
+        "accepting": "Whether the server accepts connections and answers a query",
+        "error": "Why not: Refused, TooManyClients, InRecovery, ShuttingDown, TimedOut or ConnectionClosed; "
+        "empty when it does",
+    },
     argv=_argv,
     parse=_parse,
 )

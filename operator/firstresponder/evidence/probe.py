@@ -9,7 +9,7 @@ exit status (systemd-run gives 1 for a program that ran into its time limit).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, Literal, TypeVar
@@ -78,8 +78,8 @@ class Probe(Generic[A]):
     arguments: type[A]
     source: str
     """Where the evidence comes from, for people."""
-    fields: frozenset[str]
-    """Every field that its value can have."""
+    fields: Mapping[str, str]
+    """Every field that its value can have, and what it is, with its unit."""
     argv: Callable[[A, Context], tuple[str, ...]]
     """The program to run, for arguments without templates. Raises Unobserved(BadArgument or Withheld)."""
     parse: Callable[[A, CommandOutput, Context], dict[str, JSON]]

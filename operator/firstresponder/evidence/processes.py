@@ -73,7 +73,7 @@ def _parse(arguments: ProcessesArguments, output: CommandOutput, context: Contex
 
 
 def _is_idle(process: dict[str, JSON]) -> bool:
-    return max(process["cpuPercent"], process["memoryPercent"]) < _IDLE
+    return bool(max(process["cpuPercent"], process["memoryPercent"]) < _IDLE)
 
 
 def _described(sample: _Sample, placed: dict[int, _Placed]) -> dict[str, JSON]:
@@ -141,7 +141,13 @@ PROBE = Probe(
     name="processes",
     arguments=ProcessesArguments,
     source="top, ps",
-    fields=frozenset({"hostCpuPercent", "list", "top"}),
+    fields={
+        "hostCpuPercent": "How busy all processors together are, in percent of all of them",
+        "top": "The busiest process: `command`, `unit` (empty outside every unit), `cpuPercent` (of one core), "
+        "`memoryPercent`",
+        "list": "The busiest processes, each with `pid`, `command`, `unit`, `cpuPercent` (of one core), "
+        "`memoryPercent`, `kernelThread`",
+    },
     argv=_argv,
     parse=_parse,
     max_output=4 * 1024 * 1024,

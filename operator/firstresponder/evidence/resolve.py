@@ -51,7 +51,11 @@ PROBE = Probe(
     name="resolve",
     arguments=ResolveArguments,
     source="getent ahosts",
-    fields=frozenset({"resolved", "addresses", "error"}),
+    fields={
+        "resolved": "Whether the name has an address",
+        "addresses": "Each address once, the preferred first; left out when there is none",
+        "error": "Why not: NameNotResolved or TimedOut; empty when it does",
+    },
     argv=_argv,
     parse=_parse,
 )

@@ -52,7 +52,10 @@ PROBE = Probe(
     name="tcp",
     arguments=TcpArguments,
     source="bash /dev/tcp",
-    fields=frozenset({"open", "error"}),
+    fields={
+        "open": "Whether the connection was opened",
+        "error": "Why not: Refused, TimedOut, NoRoute or NameNotResolved; empty when it was",
+    },
     argv=_argv,
     parse=_parse,
 )

@@ -13,7 +13,10 @@ from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import UnitArguments
 from firstresponder.evidence.probe import Context, Probe, Reason, Unobserved, completed, unparseable
+from firstresponder.safety import shown
 
+_DESCRIPTION_LIMIT = 256
+"""Characters of the longest description that is kept."""
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,240}\.[a-z]{1,12}")
 
 
@@ -26,7 +29,7 @@ def require_unit_name(name: str) -> str:
 
 def _argv(arguments: UnitArguments, context: Context) -> tuple[str, ...]:
     del context
-    properties = ",".join(name for name, _ in _PROPERTIES.values())
+    properties = ",".join(name for name, _, _ in _PROPERTIES.values())
     return ("systemctl", "show", "--no-pager", f"--property={properties}", "--", require_unit_name(arguments.unit))
 
 
@@ -41,7 +44,7 @@ def _parse(arguments: UnitArguments, output: CommandOutput, context: Context) ->
         shown[name] = value
     if "LoadState" not in shown or "ActiveState" not in shown:
         raise unparseable("systemctl show printed no LoadState or ActiveState")
-    values = {field: read(shown[name]) for field, (name, read) in _PROPERTIES.items() if name in shown}
+    values = {field: read(shown[name]) for field, (name, read, _) in _PROPERTIES.items() if name in shown}
     return {field: value for field, value in values.items() if value is not None}
 
 
@@ -94,24 +97,38 @@ def _span(text: str) -> float | None:
     return round(sum(float(part[1]) * _SECONDS[part[2]] for part in parts if part), 6)
 
 
-_PROPERTIES: dict[str, tuple[str, Callable[[str], JSON]]] = {
-    "loadState": ("LoadState", _word),
-    "activeState": ("ActiveState", _word),
-    "subState": ("SubState", _word),
-    "result": ("Result", _word),
-    "invocationID": ("InvocationID", _invocation),
-    "nRestarts": ("NRestarts", _count),
-    "mainPID": ("MainPID", _count),
-    "job": ("Job", _job),
-    "timeoutStartSeconds": ("TimeoutStartUSec", _span),
-    "timeoutStopSeconds": ("TimeoutStopUSec", _span),
+def _description(text: str) -> str | None:
+    """What the unit's author calls it, often with the release; None when it may not be shown as it is."""
+    return text if text and shown(text, _DESCRIPTION_LIMIT) == text else None
+
+
+_PROPERTIES: dict[str, tuple[str, Callable[[str], JSON], str]] = {
+    "loadState": ("LoadState", _word, "`loaded`, or `not-found`, `masked` and the like"),
+    "activeState": ("ActiveState", _word, "`active`, `inactive`, `failed`, `activating` and the like"),
+    "subState": ("SubState", _word, "The same in the words of the unit's type, for example `running`"),
+    "result": ("Result", _word, "How it ended last, for example `success` or `exit-code`"),
+    "invocationID": ("InvocationID", _invocation, "32 hexadecimal digits that each start makes anew"),
+    "nRestarts": ("NRestarts", _count, "How often systemd restarted it by itself"),
+    "mainPID": ("MainPID", _count, "The number of its main process, 0 when there is none"),
+    "job": ("Job", _job, "The number of the queued job, 0 when there is none"),
+    "timeoutStartSeconds": (
+        "TimeoutStartUSec",
+        _span,
+        "How long a start may take, in seconds; left out when it may take for ever",
+    ),
+    "timeoutStopSeconds": (
+        "TimeoutStopUSec",
+        _span,
+        "How long a stop may take, in seconds; left out when it may take for ever",
+    ),
+    "description": ("Description", _description, "What its author calls it; left out when it could hold a secret"),
 }
 
 PROBE = Probe(
     name="unit",
     arguments=UnitArguments,
     source="systemctl show",
-    fields=frozenset(_PROPERTIES),
+    fields={field: told for field, (_, _, told) in _PROPERTIES.items()},
     argv=_argv,
     parse=_parse,
 )

@@ -8,12 +8,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from firstresponder.api.ledger import LedgerAnswer, attempt_id, parse_answer
+from firstresponder.api.ledger import (
+    LedgerAnswer,
+    PreviewAnswer,
+    PreviewRequest,
+    attempt_id,
+    parse_answer,
+    parse_preview,
+)
 from firstresponder.hosts.errors import HostError
 from firstresponder.hosts.pool import SshPool
 from firstresponder.hosts.target import Target
 
 ASK_SECONDS = 15
+_PREVIEW_MARGIN = 30.0
+"""Seconds beside a preview's own time-out, for starting it and for its answer."""
+_PREVIEW_BYTES = 1 << 20
+"""A host shows at most 64 KiB of a preview, with a few bytes more for each line."""
 _ANSWER_BYTES = 65536  # the host shows at most 8 KiB of an action's output
 
 
@@ -32,6 +43,21 @@ async def send_order(
     if answer.refused is None:
         return answer
     return replace(await status(pool, target, attempt), refused=answer.refused)
+
+
+async def run_preview(pool: SshPool, target: Target, request: PreviewRequest) -> PreviewAnswer:
+    """Have an action run dry and wait for its end. It claims nothing, so nothing is in doubt if no answer comes."""
+    seconds = request.timeout_seconds + _PREVIEW_MARGIN
+    try:
+        output = await pool.run(target, request.text().encode("ascii"), timeout=seconds, max_output=_PREVIEW_BYTES)
+    except HostError as problem:
+        return PreviewAnswer(error=str(problem))
+    if output.exit_status is None or output.truncated:
+        return PreviewAnswer(error=f"{target}: the answer was lost on the way")
+    answer = parse_preview(request.action, output.stdout)
+    if answer.result is not None and output.exit_status != 0:
+        return PreviewAnswer(error=f"{target}: exit status {output.exit_status} contradicts the answer")
+    return answer
 
 
 async def status(pool: SshPool, target: Target, attempt: str) -> LedgerAnswer:

@@ -11,12 +11,14 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 
 from firstresponder.api.hosts import Host
-from firstresponder.api.incident import Attempt, AttemptState, IncidentStatus, Phase
-from firstresponder.api.ledger import LedgerAnswer, LedgerState, attempt_id
-from firstresponder.api.packet import DecisionPacket, Order
+from firstresponder.api.incident import Attempt, AttemptState, IncidentStatus
+from firstresponder.api.ledger import LedgerAnswer, LedgerState
+from firstresponder.api.packet import DecisionPacket
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.incident.approve import unapproved
+from firstresponder.incident.attempts import attempt_name, next_order, order_of, started
 from firstresponder.incident.escalate import escalated
+from firstresponder.incident.onward import go_on, verifying
 from firstresponder.incident.plan import AskLedger, Event, Plan, Seal, SendOrder
 from firstresponder.incident.record import marked, noted, observed, updated
 from firstresponder.incident.roles import recast
@@ -119,20 +121,12 @@ def judge(answer: LedgerAnswer, at: Circumstances) -> tuple[Step, Outcome | None
     return Step.WAIT, None
 
 
-def started(status: IncidentStatus) -> Attempt | None:
-    """The attempt whose end is not recorded yet."""
-    return next((each for each in status.attempts if each.state == AttemptState.STARTED), None)
-
-
-def order_of(packet: DecisionPacket, attempt: Attempt) -> Order | None:
-    """The packet's order that this attempt carries out; None if no order of the packet has that id."""
-    return next((o for o in packet.bound.orders if attempt_id(o.text(packet.digest)) == attempt.id), None)
-
-
 def act(snapshot: Snapshot, now: datetime) -> Plan:
-    """Phase Acting: one attempt is Started, and stays so until its true outcome is known."""
+    """Phase Acting: one attempt is Started, and stays so until its true outcome is known; then the next order."""
     status = snapshot.incident.status
     attempt, packet = started(status), status.decision_packet
+    if attempt is None and packet is not None and (following := next_order(packet, status.attempts)) is not None:
+        return go_on(snapshot, now, packet, following)
     order = order_of(packet, attempt) if packet is not None and attempt is not None else None
     if attempt is None or packet is None or order is None:
         return escalated(
@@ -164,7 +158,7 @@ def act(snapshot: Snapshot, now: datetime) -> Plan:
         case Step.SEAL:
             return Plan(effect=Seal(attempt.host, attempt.id))
         case Step.RECORD if outcome is not None:
-            return _recorded(snapshot, now, attempt, outcome)
+            return _recorded(snapshot, now, packet, attempt, outcome)
         case _:
             return Plan(requeue_after=_AGAIN)
 
@@ -176,8 +170,8 @@ def _is_meant(host: Host, status: IncidentStatus, packet: DecisionPacket) -> boo
     return host.spec.host_keys[0] == packet.bound.host_key and bool(acting) and recast(acting, {role: host}) is None
 
 
-def _recorded(snapshot: Snapshot, now: datetime, attempt: Attempt, outcome: Outcome) -> Plan:
-    """Write the outcome over Started, and go on to verification only after a success."""
+def _recorded(snapshot: Snapshot, now: datetime, packet: DecisionPacket, attempt: Attempt, outcome: Outcome) -> Plan:
+    """Write the outcome over Started, and go on to the next order or to verification only after a success."""
     incident, answer = snapshot.incident, snapshot.ledger
     clock = answer.finished_at if answer is not None else None
     # By a clock that jumped, verification would begin in years, or be over before it began.
@@ -196,13 +190,21 @@ def _recorded(snapshot: Snapshot, now: datetime, attempt: Attempt, outcome: Outc
     )
     status = incident.status
     status = updated(status, attempts=[done if each.id == attempt.id else each for each in status.attempts])
-    status = noted(status, ended, "ActionCompleted", f"{done.action} on {done.host}: {done.state}. {done.message}")
+    what = f"{attempt_name(done)} on {done.host}"
+    status = noted(status, ended, "ActionCompleted", f"{what}: {done.state}. {done.message}")
+    if outcome.state == AttemptState.SUCCEEDED and packet.bound.undoes is not None:
+        text = f"{what} succeeded: {outcome.message}"
+        return escalated(snapshot, now, EscalationReason.FIX_FAILED, text, status=status)
     if outcome.state == AttemptState.SUCCEEDED:
-        status = marked(status, incident, now, "Acted", "True", "Succeeded", outcome.message or "the action succeeded")
-        status = marked(status, incident, now, "Verified", "Unknown", "Verifying", "the criteria are being watched")
+        following = next_order(packet, status.attempts)
+        if following is not None:
+            text = f"{len(status.attempts)} of {len(packet.bound.orders)} orders succeeded"
+            status = marked(status, incident, now, "Acted", "Unknown", "Acting", text)
+        else:
+            status = verifying(status, snapshot, now, outcome.message)
         return Plan(
-            status=observed(updated(status, phase=Phase.VERIFYING), incident),
-            events=(Event("Acted", f"{done.action} on {done.host} succeeded"),),
+            status=observed(status, incident),
+            events=(Event("Acted", f"{what} succeeded", occasion=done.id),),
             again=True,
         )
     if outcome.state == AttemptState.INDETERMINATE:

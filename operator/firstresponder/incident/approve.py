@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from firstresponder.actions.action import Count
+from firstresponder.actions.catalogue import TYPES
 from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.base import condition, is_true
-from firstresponder.api.incident import Attempt, AttemptState, IncidentStatus, Phase, RoleCast
-from firstresponder.api.ledger import attempt_id
-from firstresponder.api.packet import DecisionPacket
+from firstresponder.api.incident import Incident, IncidentStatus, Phase, RoleCast
+from firstresponder.api.packet import DecisionPacket, ProposedAction
 from firstresponder.api.reasons import EscalationReason
-from firstresponder.api.runbook import RunbookSpec
+from firstresponder.api.runbook import Action, RunbookSpec
 from firstresponder.expressions import TemplateError
-from firstresponder.incident.decide import scope_of, still_holds
+from firstresponder.incident.attempts import begun, order_ids
+from firstresponder.incident.decide import HandOver, Planned, count_changed, scope_of, still_holds
 from firstresponder.incident.escalate import escalated
-from firstresponder.incident.ground import Ground, NoGround, ground
-from firstresponder.incident.look import observe, unit_evidence, values_of
-from firstresponder.incident.packet import CLOCK_SKEW, digest_of, request_spec
+from firstresponder.incident.ground import Ground, NoGround, acted_ground, ground
+from firstresponder.incident.look import observe, values_of
+from firstresponder.incident.packet import clock_problem, digest_of, request_spec
 from firstresponder.incident.plan import CheckGate, CloseRequest, Consume, CreateRequest, Event, Observe, Plan, wait
 from firstresponder.incident.record import marked, noted, observed, updated
 from firstresponder.incident.roles import recast
 from firstresponder.incident.snapshot import Observation, Snapshot
+from firstresponder.runbooks.names import diagnostics_behind
 from firstresponder.safety.digest import sha256_digest
 from firstresponder.safety.neutralise import neutralise, shown
 
@@ -35,7 +38,7 @@ def await_approval(snapshot: Snapshot, now: datetime) -> Plan:
     if packet is None or ref is None or digest_of(packet.bound) != packet.digest:
         text = "the packet in status is missing or does not match its digest: it was changed by somebody else"
         return escalated(snapshot, now, EscalationReason.PACKET_SUPERSEDED, text)
-    base = ground(snapshot)
+    base = ground(snapshot) if packet.bound.undoes is None else acted_ground(snapshot)
     if isinstance(base, NoGround):
         return escalated(snapshot, now, base.reason, base.message)
     if base.parameters != packet.bound.parameters:
@@ -61,7 +64,7 @@ def await_approval(snapshot: Snapshot, now: datetime) -> Plan:
         if snapshot.gate is None:
             return Plan(effect=CheckGate())
         if not snapshot.gate.safe:
-            return _gate_lost(snapshot, now, snapshot.gate.message)
+            return gate_lost(snapshot, now, snapshot.gate.message)
     if len(approvers(request)) < request.spec.required_approvals:
         if consumed:
             text = "the request was closed as Consumed, but nobody approved it: its status was written by somebody else"
@@ -144,12 +147,11 @@ def _foreign(snapshot: Snapshot, packet: DecisionPacket, request: ApprovalReques
 def _consumed_by(request: ApprovalRequest, packet: DecisionPacket) -> bool:
     """Whether the request was used up by exactly the attempts of this packet."""
     closed = condition(request.status.conditions, "Closed")
-    ids = [attempt_id(order.text(packet.digest)) for order in packet.bound.orders]
     return (
         closed is not None
         and closed.status == "True"
         and closed.reason == "Consumed"
-        and request.status.attempt_ids == ids
+        and tuple(request.status.attempt_ids) == order_ids(packet)
     )
 
 
@@ -185,25 +187,42 @@ def _approved(
     incident = snapshot.incident
     if snapshot.observation is None:
         try:
-            return Plan(effect=_fresh_look(base))
+            return Plan(effect=_fresh_look(base, packet))
         except TemplateError as error:
             return escalated(snapshot, now, EscalationReason.PACKET_SUPERSEDED, str(error))
-    if problem := misfit(packet, incident.status.roles, base, snapshot.observation, now):
+    if problem := misfit(packet, incident.status.roles, base, snapshot.observation):
         return escalated(snapshot, now, EscalationReason.PACKET_SUPERSEDED, problem)
     if not consumed:
-        ids = tuple(attempt_id(order.text(packet.digest)) for order in packet.bound.orders)
-        return Plan(effect=Consume(request, ids))
-    status = _started(incident.status, packet, request, now)
+        return Plan(effect=Consume(request, order_ids(packet)))
+    status = incident.status
+    for user in approvers(request):
+        comment = request.spec.reviews[user].comment
+        status = noted(status, now, "ApprovalGranted", shown(comment, 500) if comment else "", by=user)
+    status = begun(approved(status, incident, request, now), packet, packet.bound.orders[0], now)
+    return Plan(status=observed(updated(status, phase=Phase.ACTING), incident), again=True)
+
+
+def approved(status: IncidentStatus, incident: Incident, request: ApprovalRequest, now: datetime) -> IncidentStatus:
+    """The status that says who approved."""
     names = ", ".join(approvers(request))
-    status = marked(status, incident, now, "Approved", "True", "Approved", f"approved by {names}"[:2048])
-    return Plan(status=observed(status, incident), again=True)
+    return marked(status, incident, now, "Approved", "True", "Approved", f"approved by {names}"[:2048])
 
 
-def _fresh_look(base: Ground[RunbookSpec]) -> Observe:
-    return observe(base.runbook, base.spec, base.setting, base.hosts)
+def _fresh_look(base: Ground[RunbookSpec], packet: DecisionPacket) -> Observe:
+    """All that triage looked at; for a way back, only what it takes back."""
+    action = _action_of(base.spec, packet)
+    if packet.bound.undoes is None or action is None or action.ansible_scale is None:
+        return observe(base.runbook, base.spec, base.setting, base.hosts)
+    only = diagnostics_behind(base.spec, [action.ansible_scale.current])
+    also = {packet.bound.proposed_action.host}
+    return observe(base.runbook, base.spec, base.setting, base.hosts, only=only, also=also)
 
 
-def _gate_lost(snapshot: Snapshot, now: datetime, message: str) -> Plan:
+def _action_of(spec: RunbookSpec, packet: DecisionPacket) -> Action | None:
+    return next((each for each in spec.actions if each.name == packet.bound.proposed_action.name), None)
+
+
+def gate_lost(snapshot: Snapshot, now: datetime, message: str) -> Plan:
     """Whoever could write while the gate did not hold could write anybody's review: none of them counts any more.
 
     Waiting until the gate holds again would act on what was written meanwhile.
@@ -215,60 +234,62 @@ def _gate_lost(snapshot: Snapshot, now: datetime, message: str) -> Plan:
     return escalated(snapshot, now, EscalationReason.PACKET_SUPERSEDED, text, status=status)
 
 
+def strangeness(
+    packet: DecisionPacket, roles: Sequence[RoleCast], base: Ground[RunbookSpec], observation: Observation
+) -> HandOver | None:
+    """Why the packet's orders are not for what answers there now; None if they are.
+
+    ``roles`` are the hosts as triage cast them; for a way back only the one that is acted on matters.
+    """
+    bound = packet.bound
+    if bound.undoes is not None:
+        roles = [each for each in roles if each.role == bound.proposed_action.role]
+    if problem := recast(roles, base.hosts):
+        return HandOver(EscalationReason.PACKET_SUPERSEDED, problem)
+    host = base.hosts.get(bound.proposed_action.role)
+    if host is None or host.name != bound.proposed_action.host or host.spec.host_keys[0] != bound.host_key:
+        text = f"the host of role {bound.proposed_action.role} is no longer the one that the packet is for"
+        return HandOver(EscalationReason.PACKET_SUPERSEDED, text)
+    info = observation.hosts.get(host.name)
+    if info is None:
+        text = f"{host.name} does not answer now: {observation.unreachable.get(host.name, 'unknown reason')}"
+        return HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, text)
+    if (info.machine, info.boot) != (bound.orders[0].host, bound.orders[0].boot):
+        text = f"{host.name} rebooted or is another machine since the packet was made"
+        return HandOver(EscalationReason.PACKET_SUPERSEDED, text)
+    if problem := clock_problem(host, observation):
+        return HandOver(EscalationReason.PACKET_SUPERSEDED, problem)
+    return None
+
+
 def misfit(
-    packet: DecisionPacket,
-    roles: Sequence[RoleCast],
-    base: Ground[RunbookSpec],
-    observation: Observation,
-    now: datetime,
+    packet: DecisionPacket, roles: Sequence[RoleCast], base: Ground[RunbookSpec], observation: Observation
 ) -> str | None:
     """Why the approved packet no longer fits the world; None if it does (rule 14).
 
     ``roles`` are the hosts as triage cast them.
     """
     bound = packet.bound
-    action = next((each for each in base.spec.actions if each.name == bound.proposed_action.name), None)
+    action = _action_of(base.spec, packet)
     hypothesis = next((each for each in base.spec.hypotheses if each.name == bound.hypothesis), None)
-    host = base.hosts.get(bound.proposed_action.role)
-    if problem := recast(roles, base.hosts):
-        return problem
-    if action is None or hypothesis is None or host is None:
-        return "the action, the hypothesis or the host of the packet is no longer there"
-    if host.name != bound.proposed_action.host or host.spec.host_keys[0] != bound.host_key:
-        return f"the host of role {bound.proposed_action.role} is no longer the one that the packet is for"
-    info = observation.hosts.get(host.name)
-    if info is None:
-        return f"{host.name} does not answer now: {observation.unreachable.get(host.name, 'unknown reason')}"
-    order = bound.orders[0]
-    if (info.machine, info.boot) != (order.host, order.boot):
-        return f"{host.name} rebooted or is another machine since the packet was made"
-    if abs(info.time - now.timestamp()) > CLOCK_SKEW.total_seconds():
-        return f"the clock of {host.name} is more than 60 s off now"
+    if action is None or hypothesis is None:
+        return "the action or the hypothesis of the packet is no longer there"
+    if strange := strangeness(packet, roles, base, observation):
+        return strange.message
     values = values_of(observation.evidence)
-    instance = values.get(unit_evidence(action), {}).get("invocationID")
-    if len(order.arguments) > 1 and instance != order.arguments[1]:
-        return f"{order.arguments[0]} is no longer the running instance that was approved for restart"
-    return still_holds(base.spec, action, hypothesis, scope_of(base.spec, base.setting, values))
+    scope = scope_of(base.spec, base.setting, values)
+    plan = _planned(bound.proposed_action, action)
+    if bound.undoes is not None:
+        return count_changed(base.spec, action, scope, plan.count) if plan.count is not None else "it has no count"
+    for order in bound.orders:
+        if changed := TYPES[action.type].changed(action, order, values):
+            return changed
+    return still_holds(base.spec, action, hypothesis, scope, plan)
 
 
-def _started(status: IncidentStatus, packet: DecisionPacket, request: ApprovalRequest, now: datetime) -> IncidentStatus:
-    """Started is written before the order is sent: from here on only the host's ledger knows what happened."""
-    bound, order = packet.bound, packet.bound.orders[0]
-    attempt = Attempt(
-        id=attempt_id(order.text(packet.digest)),
-        ordinal=order.attempt,
-        action=bound.proposed_action.name,
-        host=bound.proposed_action.host,
-        machine=order.host,
-        boot=order.boot,
-        not_after=order.not_after,
-        packet_digest=packet.digest,
-        state=AttemptState.STARTED,
-        start_time=now,
-    )
-    for user in approvers(request):
-        comment = request.spec.reviews[user].comment
-        status = noted(status, now, "ApprovalGranted", shown(comment, 500) if comment else "", by=user)
-    target = bound.proposed_action.target
-    status = noted(status, now, "ActionStarted", f"{attempt.action} {target} on {attempt.host}")
-    return updated(status, phase=Phase.ACTING, attempts=[*status.attempts, attempt])
+def _planned(proposed: ProposedAction, action: Action) -> Planned:
+    """How much of the action the packet is for."""
+    current, desired = proposed.current_count, proposed.desired_count
+    count = Count(current, desired) if current is not None and desired is not None else None
+    methods = tuple(method for method in action.methods or () if method.name in proposed.methods)
+    return Planned(count, methods)

@@ -7,14 +7,17 @@ true and never false; it hands over to a human.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from firstresponder.actions.action import Count
 from firstresponder.api.base import JSON
 from firstresponder.api.incident import HypothesisResult
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.runbook import (
     Action,
+    Guard,
     Hypothesis,
+    Method,
     Outcome,
     Recommendation,
     RunbookSpec,
@@ -133,17 +136,24 @@ def _follow(spec: Triage, scope: Scope, outcome: Outcome, hypothesis: Hypothesis
     return Proposed(hypothesis, action)
 
 
+def guarded(spec: Triage, scope: Scope) -> tuple[Conclusion | None, tuple[HypothesisResult, ...]]:
+    """Rule 4: what follows from the guards, None when all are refuted; and the verdict on each."""
+    # By name: the order in the file never matters.
+    ordered = sorted(spec.guards, key=lambda each: each.name)
+    verdicts = tuple(_judged(spec, scope, guard.name, "Guard", guard.when) for guard in ordered)
+    if held := [(guard, result) for guard, result in zip(ordered, verdicts, strict=True) if result.verdict == "Holds"]:
+        return _guarded(spec, scope, held), verdicts
+    if blind := next((result for result in verdicts if result.verdict == "Unknown"), None):
+        message = f"guard {blind.name} cannot be judged: {blind.because}"
+        return HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, message), verdicts
+    return None, verdicts
+
+
 def decide(spec: Triage, scope: Scope, margin: int = DEFAULT_MARGIN) -> Decision:
     """Rules 4 to 9: guards, symptom, hypotheses ranked with the margin."""
-    guards = [_judged(spec, scope, guard.name, "Guard", guard.when) for guard in spec.guards]
-    verdicts = tuple(guards)
-    for guard, result in zip(spec.guards, guards, strict=True):
-        if result.verdict == "Holds":
-            conclusion = _follow(spec, scope, guard.then, None, f"guard {guard.name}: {result.because}")
-            return Decision(conclusion, verdicts)
-    if blind := next((result for result in guards if result.verdict == "Unknown"), None):
-        message = f"guard {blind.name} cannot be judged: {blind.because}"
-        return Decision(HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, message), verdicts)
+    stopped, verdicts = guarded(spec, scope)
+    if stopped is not None:
+        return Decision(stopped, verdicts)
 
     if isinstance(spec, RunbookSpec):
         symptom = _judged(spec, scope, spec.symptom, "Symptom", spec.symptom)
@@ -154,7 +164,7 @@ def decide(spec: Triage, scope: Scope, margin: int = DEFAULT_MARGIN) -> Decision
             message = f"the symptom {spec.symptom} cannot be judged: {symptom.because}"
             return Decision(HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, message), verdicts)
 
-    ranked = sorted(spec.hypotheses, key=lambda each: -each.likelihood)
+    ranked = sorted(spec.hypotheses, key=lambda each: (-each.likelihood, each.name))
     results = [_judged(spec, scope, each.name, "Hypothesis", each.when, each.likelihood) for each in ranked]
     verdicts = (*verdicts, *results)
     judged = list(zip(ranked, results, strict=True))
@@ -172,6 +182,22 @@ def decide(spec: Triage, scope: Scope, margin: int = DEFAULT_MARGIN) -> Decision
         return Decision(HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, message), verdicts)
     conclusion = _follow(spec, scope, winner.then, winner, f"cause: {winner.name}")
     return Decision(conclusion, verdicts, _rendered(winner.then.recommendations, scope))
+
+
+def _guarded(spec: Triage, scope: Scope, held: Sequence[tuple[Guard, HypothesisResult]]) -> Conclusion:
+    """Rule 4. Of several guards the first gives the reason, and all that they name are told all of it."""
+    first, *others = (
+        _follow(spec, scope, guard.then, None, f"guard {guard.name}: {result.because}") for guard, result in held
+    )
+    for other in others:
+        if isinstance(first, HandOver) and isinstance(other, HandOver):
+            first = replace(
+                first,
+                message=f"{first.message}; {other.reason}: {other.message}",
+                to=tuple(dict.fromkeys(first.to + other.to)),
+                human_action=" ".join(filter(None, (first.human_action, other.human_action))),
+            )
+    return first
 
 
 def _differs(one: Outcome, other: Outcome) -> bool:
@@ -212,8 +238,11 @@ def check_preconditions(spec: RunbookSpec, action: Action, scope: Scope) -> Hand
     return None
 
 
-def still_holds(spec: RunbookSpec, action: Action, hypothesis: Hypothesis, scope: Scope) -> str | None:
-    """Rule 14, just before acting: every guard false, symptom, winning ``when`` and preconditions true.
+def still_holds(
+    spec: RunbookSpec, action: Action, hypothesis: Hypothesis, scope: Scope, plan: Planned | None = None
+) -> str | None:
+    """Rule 14, just before acting: every guard false, symptom, winning ``when`` and preconditions true, and the
+    count and each admitted method as they were.
 
     Returns why not, or None when all of it holds.
     """
@@ -221,12 +250,59 @@ def still_holds(spec: RunbookSpec, action: Action, hypothesis: Hypothesis, scope
         result = _judged(spec, scope, guard.name, "Guard", guard.when)
         if result.verdict != "Refuted":
             return f"guard {guard.name} is {result.verdict.lower()} now: {result.because}"
-    for name, expression in ((spec.symptom, spec.symptom), (hypothesis.name, hypothesis.when)):
+    methods = plan.methods if plan is not None else ()
+    required = [(spec.symptom, spec.symptom), (hypothesis.name, hypothesis.when)]
+    for name, expression in [*required, *((method.name, method.when) for method in methods)]:
         result = _judged(spec, scope, name, "Hypothesis", expression)
         if result.verdict != "Holds":
             return f"{name} is {result.verdict.lower()} now: {result.because}"
+    if action.until is not None and (met := until_verdict(spec, action.until, scope)).verdict != "Refuted":
+        return f"until is {met.verdict.lower()} now: {met.because}"
+    if plan is not None and plan.count is not None and (changed := count_changed(spec, action, scope, plan.count)):
+        return changed
     refused = check_preconditions(spec, action, scope)
     return refused.message if refused is not None else None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """How much of an action is called for."""
+
+    count: Count | None = None
+    methods: tuple[Method, ...] = ()
+
+
+def planned(spec: RunbookSpec, action: Action, scope: Scope) -> Planned | HandOver:
+    """How much of the action the evidence calls for: the size of a pool (rule 11), the methods it admits (rule 15)."""
+    if action.ansible_scale is not None:
+        desired = desired_count(spec, action, scope)
+        if isinstance(desired, HandOver):
+            return desired
+        current = current_count(spec, action, scope)
+        return current if isinstance(current, HandOver) else Planned(count=Count(current, desired))
+    if action.methods is None or action.until is None:
+        return Planned()
+    met = until_verdict(spec, action.until, scope)
+    if met.verdict == "Unknown":
+        return HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, f"until of {action.name} is unknown: {met.because}")
+    if met.verdict == "Holds":
+        return HandOver(EscalationReason.PRECONDITION_FAILED, f"until of {action.name} is true already: {met.because}")
+    admitted = []
+    for method in action.methods:
+        result = _judged(spec, scope, method.name, "Precondition", method.when)
+        if result.verdict == "Unknown":
+            text = f"whether {method.name} is called for is unknown: {result.because}"
+            return HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, text)
+        if result.verdict == "Holds":
+            admitted.append(method)
+    if not admitted:
+        return HandOver(EscalationReason.PRECONDITION_FAILED, f"no method of {action.name} is called for")
+    return Planned(methods=tuple(admitted))
+
+
+def until_verdict(spec: RunbookSpec, until: str, scope: Scope) -> HypothesisResult:
+    """Whether the target of an action with several methods is met."""
+    return _judged(spec, scope, "until", "Precondition", until)
 
 
 def desired_count(spec: RunbookSpec, action: Action, scope: Scope) -> int | HandOver:
@@ -234,15 +310,49 @@ def desired_count(spec: RunbookSpec, action: Action, scope: Scope) -> int | Hand
     scale = action.ansible_scale
     if scale is None:
         raise ValueError(f"action {action.name} does not scale anything")
-    numbers = {}
-    for field, expression in (("current", scale.current), ("desired", scale.desired), ("maximum", scale.maximum)):
-        result = compiled(expression, names_in(spec)).evaluate(scope)
-        if isinstance(result.value, bool) or not isinstance(result.value, int | float):
-            message = f"{field} count of {action.name} is unknown: {result.because}"
-            return HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, message)
-        numbers[field] = float(result.value)
-    desired = numbers["desired"]
-    if desired != int(desired) or not scale.minimum <= desired <= numbers["maximum"]:
-        text = f"{desired:g} instances are not a whole number within {scale.minimum} and {numbers['maximum']:g}"
+    found = _number(spec, action, scope, "desired", scale.desired)
+    return within_bounds(spec, action, scope, found) if not isinstance(found, HandOver) else found
+
+
+def within_bounds(spec: RunbookSpec, action: Action, scope: Scope, count: float) -> int | HandOver:
+    """The count, if it is a whole number within the action's declared bounds."""
+    scale = action.ansible_scale
+    if scale is None:
+        raise ValueError(f"action {action.name} does not scale anything")
+    maximum = _number(spec, action, scope, "maximum", scale.maximum)
+    if isinstance(maximum, HandOver):
+        return maximum
+    if count != int(count) or not scale.minimum <= count <= maximum:
+        text = f"{count:g} instances are not a whole number within {scale.minimum} and {maximum:g}"
         return HandOver(EscalationReason.CAPACITY_LIMIT, text)
-    return int(desired)
+    return int(count)
+
+
+def current_count(spec: RunbookSpec, action: Action, scope: Scope) -> int | HandOver:
+    """How many instances there are."""
+    scale = action.ansible_scale
+    if scale is None:
+        raise ValueError(f"action {action.name} does not scale anything")
+    found = _number(spec, action, scope, "current", scale.current)
+    if isinstance(found, HandOver):
+        return found
+    if found != int(found) or found < 0:
+        text = f"current count of {action.name} is {found:g}, which is no number of instances"
+        return HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, text)
+    return int(found)
+
+
+def count_changed(spec: RunbookSpec, action: Action, scope: Scope, count: Count) -> str | None:
+    """Why the pool is not of the size that a packet started from; None if it is."""
+    found = current_count(spec, action, scope)
+    if isinstance(found, HandOver):
+        return found.message
+    return None if found == count.current else f"there are {found} instances now, not {count.current}"
+
+
+def _number(spec: RunbookSpec, action: Action, scope: Scope, field: str, expression: str) -> float | HandOver:
+    result = compiled(expression, names_in(spec)).evaluate(scope)
+    if isinstance(result.value, bool) or not isinstance(result.value, int | float):
+        message = f"{field} count of {action.name} is unknown: {result.because}"
+        return HandOver(EscalationReason.EVIDENCE_UNAVAILABLE, message)
+    return float(result.value)

@@ -13,6 +13,7 @@ from firstresponder.api.incident import (
     ServiceLevel,
 )
 from firstresponder.api.reasons import EscalationReason
+from firstresponder.incident.attempts import attempt_name
 from firstresponder.incident.plan import Event, Plan
 from firstresponder.incident.record import marked, noted, observed, updated
 from firstresponder.incident.snapshot import Snapshot
@@ -49,7 +50,7 @@ def attempted_fix(status: IncidentStatus) -> str | None:
     """One sentence a try: what was done where, and how it ended."""
     texts = []
     for attempt in status.attempts:
-        text = f"{attempt.action} on {attempt.host}: {attempt.state}"
+        text = f"{attempt_name(attempt)} on {attempt.host}: {attempt.state}"
         texts.append(f"{text} ({attempt.message})" if attempt.message else text)
     return "; ".join(texts) or None
 
@@ -80,6 +81,33 @@ def _diagnostic_results(status: IncidentStatus) -> list[DiagnosticResult]:
     return [*verdicts, *blind][:64]
 
 
+def handed_over(
+    snapshot: Snapshot,
+    now: datetime,
+    status: IncidentStatus,
+    reason: EscalationReason,
+    message: str,
+    *,
+    to: Sequence[str] = (),
+    human_action: str | None = None,
+) -> IncidentStatus:
+    """The status with all that a human needs; the incident itself may still have something to offer."""
+    spec = snapshot.revision.spec if snapshot.revision is not None else None
+    return updated(
+        status,
+        escalation=Escalation(
+            reason=reason,
+            message=message[:2048],
+            to=list(to) or (list(spec.escalate_to) if spec is not None else ["on-call"]),
+            time=now,
+            diagnostic_results=_diagnostic_results(status),
+            attempted_fix=_cut(attempted_fix(status)),
+            verification_result=_cut(verification_result(status)),
+            human_action=(human_action or _HUMAN_ACTION[reason])[:2048],
+        ),
+    )
+
+
 def escalated(
     snapshot: Snapshot,
     now: datetime,
@@ -92,37 +120,31 @@ def escalated(
 ) -> Plan:
     """The plan that ends the incident in the hands of a human. Nothing state-changing follows it.
 
-    Its Event comes with every look at the escalated incident, see :func:`told`.
+    Where a fix had failed before and its rollback was on offer, the failure stays the reason, and this is what became
+    of the rollback. The Event comes with every look at the escalated incident, see :func:`told`.
     """
     incident = snapshot.incident
     status = status or incident.status
-    spec = snapshot.revision.spec if snapshot.revision is not None else None
-    contacts = list(to) or (list(spec.escalate_to) if spec is not None else ["on-call"])
-    status = noted(status, now, "Escalated", f"{reason}: {message}")
-    status = updated(
-        status,
-        phase=Phase.ESCALATED,
-        escalation=Escalation(
-            reason=reason,
-            message=message[:2048],
-            to=contacts,
-            time=now,
-            diagnostic_results=_diagnostic_results(status),
-            attempted_fix=_cut(attempted_fix(status)),
-            verification_result=_cut(verification_result(status)),
-            human_action=(human_action or _HUMAN_ACTION[reason])[:2048],
-        ),
-        sli=(status.sli or ServiceLevel(detection_time=now)).model_copy(update={"escalated": True}),
-    )
-    if status.decision_packet is not None and not status.attempts:
-        status = marked(status, incident, now, "Acted", "False", reason.value, "nothing was changed on any host")
     if reason in {EscalationReason.APPROVAL_DENIED, EscalationReason.APPROVAL_EXPIRED}:
         status = marked(status, incident, now, "Approved", "False", reason.value, message)
+    events: tuple[Event, ...] = ()
+    if (failure := incident.status.escalation) is not None:
+        outcome = f"{reason}: {message}" if reason != failure.reason else message
+        status = noted(status, now, "RollbackEnded", outcome)
+        events = (Event("RollbackEnded", outcome, warning=True),)
+        reason, message = failure.reason, f"{failure.message}; rollback: {outcome}"
+        to, human_action = failure.to, failure.human_action
+    status = noted(status, now, "Escalated", f"{reason}: {message}")
+    status = handed_over(snapshot, now, status, reason, message, to=to, human_action=human_action)
+    sli = status.sli or ServiceLevel(detection_time=now)
+    status = updated(status, phase=Phase.ESCALATED, sli=sli.model_copy(update={"escalated": True}))
+    if status.decision_packet is not None and not status.attempts:
+        status = marked(status, incident, now, "Acted", "False", reason.value, "nothing was changed on any host")
     status = marked(status, incident, now, "Escalated", "True", reason.value, message)
     status = marked(status, incident, now, "Resolved", "False", reason.value, message)
     closed = "Aborted" if reason == EscalationReason.ABORTED else "Escalated"
     status = marked(status, incident, now, "Closed", "True", closed, reason.value)
-    return Plan(status=observed(status, incident), again=True)
+    return Plan(status=observed(status, incident), events=events, again=True)
 
 
 def _cut(text: str | None) -> str | None:

@@ -14,7 +14,7 @@ from firstresponder.incident.decide import Setting
 from firstresponder.incident.look import setting_of
 from firstresponder.incident.roles import cast
 from firstresponder.incident.snapshot import Revision, Snapshot
-from firstresponder.runbooks.parameters import InvalidParameter, resolve
+from firstresponder.runbooks.parameters import InvalidParameter, recorded, resolve
 
 S_co = TypeVar("S_co", bound=Triage, covariant=True)
 
@@ -29,6 +29,8 @@ class Ground(Generic[S_co]):
     hosts: dict[str, Host]
     parameters: dict[str, str]
     """The resolved parameters as people write them."""
+    missing: dict[str, str]
+    """The roles that no host plays, and why."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,13 @@ def ground(snapshot: Snapshot, overrides: Mapping[str, JSON] | None = None) -> G
         own = _declared(snapshot.revision)
         overrides = {name: value for name, value in overrides.items() if name in own or name not in _led_by(snapshot)}
     return _ground(snapshot, snapshot.revision, RunbookSpec, overrides)
+
+
+def acted_ground(snapshot: Snapshot) -> Ground[RunbookSpec] | NoGround:
+    """The ground once something was acted on, with the parameters that triage used: a later patch does not count
+    (rule 21)."""
+    declared = snapshot.revision.spec.parameters if snapshot.revision and snapshot.revision.spec else []
+    return ground(snapshot, overrides=recorded(declared, snapshot.incident.status.parameters))
 
 
 def playbook_ground(snapshot: Snapshot) -> Ground[TriagePlaybookSpec] | NoGround:
@@ -77,7 +86,8 @@ def _ground(
         return NoGround(EscalationReason.INVALID_RUNBOOK, problem)
     spec = revision.spec
     try:
-        parameters = resolve(spec.parameters, overrides)
+        labels = incident.spec.alert.labels if incident.spec.alert is not None else {}
+        parameters = resolve(spec.parameters, overrides, labels)
     except InvalidParameter as error:
         return NoGround(EscalationReason.PRECONDITION_FAILED, str(error))
     casting = cast(spec.roles, incident.spec.hosts, snapshot.hosts, incident.spec.service)
@@ -87,4 +97,4 @@ def _ground(
         return NoGround(EscalationReason.HOST_UNREACHABLE, lost[0])
     hosts = dict(casting.hosts)
     setting = setting_of(incident.spec.service, parameters.values, hosts)
-    return Ground(revision.ref.runbook, spec, setting, hosts, dict(parameters.text))
+    return Ground(revision.ref.runbook, spec, setting, hosts, dict(parameters.text), dict(casting.missing))

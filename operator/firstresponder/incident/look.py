@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from firstresponder.actions.catalogue import TYPES
 from firstresponder.api.base import ApiModel, duration_seconds
-from firstresponder.api.diagnostics import UnitArguments
+from firstresponder.api.diagnostics import Diagnostic
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Evidence, IncidentStatus, Unavailable
-from firstresponder.api.runbook import Action, RunbookSpec, Triage
-from firstresponder.expressions import Scope, render_argument
+from firstresponder.api.runbook import RunbookSpec, Triage
+from firstresponder.expressions import MissingValue, Scope, TemplateError, render_argument
 from firstresponder.incident.decide import Setting, scope_of
 from firstresponder.incident.plan import Observe, ProbeRequest
 from firstresponder.runbooks.names import free_of_evidence
@@ -27,11 +29,6 @@ def setting_of(service: str, parameters: Mapping[str, Any], hosts: Mapping[str, 
         for role, host in hosts.items()
     }
     return Setting(service, parameters, known)
-
-
-def unit_evidence(action: Action) -> str:
-    """The name of the unit diagnostic that a restart brings with it; no runbook can use this name."""
-    return f"{action.name}/unit"
 
 
 def _rendered(arguments: ApiModel, scope: Scope, allowed: frozenset[str]) -> ApiModel:
@@ -53,40 +50,86 @@ def observe(
     *,
     not_before: float | None = None,
     only: frozenset[str] | None = None,
+    also: Collection[str] = (),
 ) -> Observe:
     """One round: every diagnostic (or ``only`` those named) on the host of its role, in parallel.
 
-    Roles without a host are left unobserved. Raises TemplateError when an argument needs what is not known
-    or may not be used.
+    Hosts that could be acted on, or those that ``also`` names beside ``only`` some diagnostics, are asked who they are
+    too. Roles without a host are left unobserved, and so is what needs such a host's name or address. Raises
+    TemplateError when an argument needs what is not known or may not be used.
     """
     scope, allowed = scope_of(spec, setting, {}), free_of_evidence(spec)
-    probes = [
-        ProbeRequest(
-            name=diagnostic.name,
-            role=diagnostic.role,
-            host=hosts[diagnostic.role].name,
-            probe=diagnostic.probe,
-            arguments=_rendered(diagnostic.arguments, scope, allowed),
-            timeout=duration_seconds(diagnostic.timeout) if diagnostic.timeout else None,
-            not_before=not_before,
-        )
-        for diagnostic in spec.diagnostics
-        if diagnostic.role in hosts and (only is None or diagnostic.name in only)
-    ]
+    empty = {role.name for role in spec.roles} - hosts.keys()
+    probes = []
+    for diagnostic in spec.diagnostics:
+        if diagnostic.role in empty or (only is not None and diagnostic.name not in only):
+            continue
+        try:
+            probes.append(_request(diagnostic, hosts, scope, allowed, not_before))
+        except MissingValue as missing:
+            if _role_of(missing.path) not in empty:
+                raise
+    asked = set(also)
     if only is None and isinstance(spec, RunbookSpec):
+        asked |= {hosts[action.role].name for action in spec.actions if action.role in hosts}
         probes += [
             ProbeRequest(
-                name=unit_evidence(action),
+                name=companion.name,
                 role=action.role,
                 host=hosts[action.role].name,
-                probe="unit",
-                arguments=UnitArguments(unit=render_argument(action.restart_unit.unit, scope, allowed)),
+                probe=companion.probe,
+                arguments=_rendered(companion.arguments, scope, allowed),
                 timeout=None,
             )
             for action in spec.actions
-            if action.restart_unit is not None and action.role in hosts
+            if action.role in hosts
+            for companion in TYPES[action.type].companions(action)
         ]
-    return Observe(runbook, tuple(probes), tuple(sorted({probe.host for probe in probes})))
+    return _round(runbook, probes, asked)
+
+
+def experiments_of(
+    runbook: str, spec: Triage, setting: Setting, hosts: Mapping[str, Host], names: Collection[str]
+) -> Observe:
+    """Those of the runbook's experiments that are named and can be asked for; nothing else can."""
+    scope, allowed = scope_of(spec, setting, {}), free_of_evidence(spec)
+    probes = []
+    for experiment in spec.experiments if isinstance(spec, RunbookSpec) else []:
+        if experiment.name in names and experiment.role in hosts:
+            with contextlib.suppress(TemplateError):  # an argument is not known: nothing is seen, and nothing stops
+                probes.append(_request(experiment, hosts, scope, allowed))
+    return _round(runbook, probes)
+
+
+def _role_of(path: str) -> str | None:
+    """``database`` of ``hosts.database.address``."""
+    root, _, rest = path.partition(".")
+    return rest.partition(".")[0] if root == "hosts" else None
+
+
+def _request(
+    diagnostic: Diagnostic,
+    hosts: Mapping[str, Host],
+    scope: Scope,
+    allowed: frozenset[str],
+    not_before: float | None = None,
+) -> ProbeRequest:
+    """The diagnostic with its arguments rendered. Raises TemplateError."""
+    by_operator = diagnostic.http is not None and diagnostic.http.from_ == "operator"
+    return ProbeRequest(
+        name=diagnostic.name,
+        role=diagnostic.role,
+        host=None if by_operator else hosts[diagnostic.role].name,
+        probe=diagnostic.probe,
+        arguments=_rendered(diagnostic.arguments, scope, allowed),
+        timeout=duration_seconds(diagnostic.timeout) if diagnostic.timeout else None,
+        not_before=not_before,
+    )
+
+
+def _round(runbook: str, probes: Sequence[ProbeRequest], also: Collection[str] = ()) -> Observe:
+    asked = {each.host for each in probes if each.host is not None} | set(also)
+    return Observe(runbook, tuple(probes), tuple(sorted(asked)))
 
 
 def bounded(evidence: Sequence[Evidence], beside: Sequence[Evidence] = ()) -> tuple[Evidence, ...]:
@@ -118,5 +161,5 @@ def evidence_of(status: IncidentStatus, runbook: str) -> list[Evidence]:
 
 
 def values_of(evidence: Sequence[Evidence]) -> dict[str, dict[str, Any]]:
-    """Diagnostic name → what it saw, for those that saw anything."""
-    return {each.name: each.values for each in evidence if each.unavailable is None}
+    """Diagnostic name → what it saw, for those that saw anything. What an experiment saw decides nothing."""
+    return {each.name: each.values for each in evidence if each.unavailable is None and not each.experiment}

@@ -36,7 +36,7 @@ TRANSITIONS: Mapping[Phase, frozenset[Phase]] = {
     Phase.TRIAGING: frozenset({Phase.AWAITING_APPROVAL, Phase.VERIFYING, Phase.ESCALATED}),
     Phase.AWAITING_APPROVAL: frozenset({Phase.TRIAGING, Phase.ACTING, Phase.ESCALATED}),
     Phase.ACTING: frozenset({Phase.VERIFYING, Phase.ESCALATED}),
-    Phase.VERIFYING: frozenset({Phase.RESOLVED, Phase.ESCALATED}),
+    Phase.VERIFYING: frozenset({Phase.RESOLVED, Phase.AWAITING_APPROVAL, Phase.ESCALATED}),
     Phase.RESOLVED: frozenset(),
     Phase.ESCALATED: frozenset(),
 }

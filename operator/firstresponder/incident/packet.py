@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+from firstresponder.actions.action import Given, kebab
+from firstresponder.actions.catalogue import TYPES
 from firstresponder.api.base import JSON, seconds
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import ApprovalRequestReference, Incident
+from firstresponder.api.ledger import PreviewRequest
 from firstresponder.api.packet import (
     BoundPacket,
     DecisionPacket,
     EvidenceSignal,
     Order,
+    Preview,
     ProposedAction,
     Requirement,
     Risk,
     ShownPacket,
-    VerificationPlan,
 )
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.runbook import Action, RunbookSpec
-from firstresponder.expressions import Scope, TemplateError, render_argument, render_text
-from firstresponder.incident.decide import Proposed
-from firstresponder.incident.look import unit_evidence, values_of
+from firstresponder.expressions import Scope, render_argument, render_text
+from firstresponder.incident.decide import Planned, Proposed
+from firstresponder.incident.ground import Ground
+from firstresponder.incident.look import values_of
 from firstresponder.incident.snapshot import Observation, Snapshot
+from firstresponder.incident.verify import verification_plan
 from firstresponder.runbooks.names import compiled, free_of_evidence, names_in
 from firstresponder.safety.digest import sha256_digest
+from firstresponder.safety.neutralise import neutralise
 
 CLOCK_SKEW = timedelta(seconds=60)
 """Clocks further apart than this make the expiry of an order meaningless."""
 _EXPIRY_MARGIN = 120
-_SETTLE_SECONDS = 5
-_INVOCATION = re.compile(r"^[0-9a-f]{32}$")
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,20 @@ class Refused:
     message: str
 
 
-def kebab(action_type: str) -> str:
-    """``restartUnit`` → ``restart-unit``: the action's file on the host and its default class."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", action_type).lower()
+@dataclass(frozen=True)
+class Prepared:
+    """An action ready to be proposed: all of a packet that the host and the action's class decide."""
+
+    action: Action
+    host: Host
+    boot: str
+    action_class: str
+    required_approvals: int
+    expiration: datetime
+    proposed: ProposedAction
+    orders: tuple[Order, ...]
+    preview: PreviewRequest | None
+    """What has to be run dry before people are asked."""
 
 
 def digest_of(bound: BoundPacket) -> str:
@@ -74,6 +89,12 @@ def request_spec(incident: Incident, packet: DecisionPacket, requested_by: str) 
     }
 
 
+def next_ordinal(incident: Incident) -> int:
+    """Orders of an incident count from 1 through all its packets; each packet has its own ApprovalRequest."""
+    before = incident.status.decision_packet
+    return before.bound.orders[-1].attempt + 1 if before is not None else 1
+
+
 def _class_of(snapshot: Snapshot, action: Action) -> tuple[str, int] | Refused:
     """The action class and how many approvals it takes; the class can ask for more than the runbook."""
     name = action.approval.action_class or kebab(action.type)
@@ -91,61 +112,104 @@ def _class_of(snapshot: Snapshot, action: Action) -> tuple[str, int] | Refused:
     return name, max(found.spec.required_approvals, action.approval.required_approvals)
 
 
-def _restart_order(
+def acting_host(base: Ground[RunbookSpec], observation: Observation, action: Action) -> Host | Refused:
+    """The host that the action would be carried out on, if there is one and it said who it is (rule 1)."""
+    host = base.hosts.get(action.role)
+    if host is None:
+        text = f"{action.name} needs a host of role {action.role}, and {base.missing[action.role]}"
+        return Refused(EscalationReason.HOST_UNREACHABLE, text)
+    if host.name not in observation.hosts:
+        why = observation.unreachable.get(host.name, "it did not say who it is")
+        return Refused(EscalationReason.HOST_UNREACHABLE, f"{action.name} needs {host.name}: {why}")
+    return host
+
+
+def clock_problem(host: Host, observation: Observation) -> str | None:
+    """Why an expiry by the host's clock would mean something else here; None if it would not.
+
+    The host told its time when it was asked, which is when the observation began.
+    """
+    skew = observation.hosts[host.name].time - observation.start_time.timestamp()
+    if abs(skew) <= CLOCK_SKEW.total_seconds():
+        return None
+    return f"the clock of {host.name} is {skew:+.0f} s off; more than 60 s makes expiry unsafe"
+
+
+def prepared(
     snapshot: Snapshot,
     now: datetime,
-    spec: RunbookSpec,
-    action: Action,
-    host: Host,
+    base: Ground[RunbookSpec],
     observation: Observation,
+    action: Action,
+    plan: Planned,
     scope: Scope,
-    expiration: datetime,
-    ordinal: int,
-) -> tuple[Order, str] | Refused:
-    """The order of a restart and the unit it is for."""
-    info = observation.hosts.get(host.name)
-    unit = values_of(observation.evidence).get(unit_evidence(action))
-    restart = action.restart_unit
-    if info is None or unit is None or restart is None:
-        return Refused(EscalationReason.EVIDENCE_UNAVAILABLE, f"{host.name} did not say who it is or how the unit is")
+) -> Prepared | Refused:
+    """The action as this host would be asked for it, or why it cannot be."""
+    host = acting_host(base, observation, action)
+    if isinstance(host, Refused):
+        return host
+    info = observation.hosts[host.name]
+    allowed = _class_of(snapshot, action)
+    if isinstance(allowed, Refused):
+        return allowed
+    action_class, required = allowed
+    kind, seen = TYPES[action.type], values_of(observation.evidence)
+    if unseen := [each.name for each in kind.companions(action) if each.name not in seen]:
+        return Refused(EscalationReason.EVIDENCE_UNAVAILABLE, f"{unseen[0]} was not observed on {host.name}")
+    names = free_of_evidence(base.spec)
+    given = Given(lambda template: render_argument(template, scope, names), seen, plan.count, plan.methods)
     try:
-        target = render_argument(restart.unit, scope, free_of_evidence(spec))
-    except TemplateError as error:
-        return Refused(EscalationReason.INVALID_RUNBOOK, f"the unit to restart: {error}")
-    if unit.get("loadState") != "loaded":
-        text = f"unit {target} is not loaded on {host.name} (LoadState {unit.get('loadState', 'unknown')})"
+        unfit, steps, dry = kind.unfit(action, given), kind.steps(action, given), kind.preview(action, given)
+        target = kind.target(action, given)
+    except ValueError as error:
+        return Refused(EscalationReason.INVALID_RUNBOOK, f"an argument of {action.name}: {error}")
+    if unfit:
+        return Refused(EscalationReason.PRECONDITION_FAILED, f"{host.name}: {unfit}")
+    undeclared = sorted({step.name for step in steps} - set(info.actions))
+    undeclared += [f"preview of {dry.name}"] if dry is not None and dry.name not in info.previews else []
+    if undeclared:
+        text = f"{host.name} does not declare the action {', '.join(undeclared)}: prepare it with host/install"
         return Refused(EscalationReason.PRECONDITION_FAILED, text)
-    if "restart-unit" not in info.actions:
-        text = f"{host.name} does not declare the action restart-unit: prepare it with host/install"
-        return Refused(EscalationReason.PRECONDITION_FAILED, text)
-    if abs(info.time - now.timestamp()) > CLOCK_SKEW.total_seconds():
-        text = (
-            f"the clock of {host.name} is {info.time - now.timestamp():+.0f} s off; more than 60 s makes expiry unsafe"
+    if problem := clock_problem(host, observation):
+        return Refused(EscalationReason.PRECONDITION_FAILED, problem)
+    # Whole seconds, as the API writes times: the digest must not depend on what is cut off.
+    expiration = (now + seconds(action.approval.expires_after)).replace(microsecond=0)
+    remaining = int((expiration - observation.start_time).total_seconds()) + _EXPIRY_MARGIN
+    orders = tuple(
+        Order(
+            host=info.machine,
+            boot=info.boot,
+            action=step.name,
+            arguments=list(step.arguments),
+            timeout_seconds=math.ceil(step.timeout),
+            not_after=int(info.time) + remaining,
+            not_after_uptime=info.uptime + remaining,
+            incident=snapshot.incident.metadata.uid,
+            attempt=ordinal,
         )
-        return Refused(EscalationReason.PRECONDITION_FAILED, text)
-    invocation = str(unit.get("invocationID", ""))
-    arguments = [target, invocation] if _INVOCATION.fullmatch(invocation) else [target]
-    # As long as the unit itself may take (stop twice: the stop, and a failing start's clean-up).
-    own = 2 * float(unit.get("timeoutStopSeconds", 0)) + float(unit.get("timeoutStartSeconds", 0)) + _SETTLE_SECONDS
-    remaining = int((expiration - now).total_seconds()) + _EXPIRY_MARGIN
-    order = Order(
-        host=info.machine,
-        boot=info.boot,
-        action=kebab(action.type),
-        arguments=arguments,
-        timeout_seconds=int(max(seconds(restart.timeout).total_seconds(), own)),
-        not_after=int(info.time) + remaining,
-        not_after_uptime=info.uptime + remaining,
-        incident=snapshot.incident.metadata.uid,
-        attempt=ordinal,
+        for ordinal, step in enumerate(steps, next_ordinal(snapshot.incident))
     )
-    return order, target
-
-
-def next_ordinal(incident: Incident) -> int:
-    """Packets of an incident count from 1; each has its own ApprovalRequest."""
-    before = incident.status.decision_packet
-    return before.bound.orders[-1].attempt + 1 if before is not None else 1
+    return Prepared(
+        action=action,
+        host=host,
+        boot=info.boot,
+        action_class=action_class,
+        required_approvals=required,
+        expiration=expiration,
+        proposed=ProposedAction(
+            name=action.name,
+            type=action.type,
+            target=neutralise(target, 256),
+            host=host.name,
+            role=action.role,
+            methods=[step.method for step in steps if step.method is not None],
+            tool=kind.tool,
+            current_count=plan.count.current if plan.count is not None else None,
+            desired_count=plan.count.desired if plan.count is not None else None,
+        ),
+        orders=orders,
+        preview=PreviewRequest(dry.name, dry.arguments, math.ceil(dry.timeout)) if dry is not None else None,
+    )
 
 
 def _signals(spec: RunbookSpec, proposed: Proposed, scope: Scope) -> list[EvidenceSignal]:
@@ -171,74 +235,77 @@ def _signals(spec: RunbookSpec, proposed: Proposed, scope: Scope) -> list[Eviden
     return signals[:32]
 
 
-def build_packet(
+def count_unchanged(prepared: Prepared) -> list[Requirement]:
+    """The requirement that a pool still has the size that the packet starts from; none where nothing is counted."""
+    scale, count = prepared.action.ansible_scale, prepared.proposed.current_count
+    if scale is None or count is None:
+        return []
+    return [Requirement(name="count-unchanged", require=f"({scale.current}) == {count}.0")]
+
+
+def packet_of(
     snapshot: Snapshot,
-    now: datetime,
-    spec: RunbookSpec,
-    hosts: Mapping[str, Host],
-    parameters: Mapping[str, str],
+    base: Ground[RunbookSpec],
     proposed: Proposed,
+    plan: Planned,
+    prepared: Prepared,
     scope: Scope,
-    verification: VerificationPlan,
-) -> DecisionPacket | Refused:
-    """The packet for a proposed action, or why there can be none."""
-    action, revision, observation = proposed.action, snapshot.revision, snapshot.observation
-    if action.restart_unit is None:
-        text = f"{action.name} is of type {action.type}, which this version cannot perform"
-        return Refused(EscalationReason.ACTION_NOT_SUPPORTED, text)
-    host = hosts.get(action.role)
-    if host is None or observation is None or revision is None:
-        return Refused(EscalationReason.EVIDENCE_UNAVAILABLE, f"the role {action.role} has no host")
-    if spec.mode == "Observe":
-        text = f"mode Observe: would {action.name} on {host.name}"
-        return Refused(EscalationReason.MANUAL_ACTION_REQUIRED, text)
-    allowed = _class_of(snapshot, action)
-    if isinstance(allowed, Refused):
-        return allowed
-    action_class, required = allowed
-    # Whole seconds, as the API writes times: the digest must not depend on what is cut off.
-    expiration = (now + seconds(action.approval.expires_after)).replace(microsecond=0)
-    ordinal = next_ordinal(snapshot.incident)
-    made = _restart_order(snapshot, now, spec, action, host, observation, scope, expiration, ordinal)
-    if isinstance(made, Refused):
-        return made
-    order, target = made
+    preview: list[Preview],
+) -> DecisionPacket:
+    """The packet for an action that follows from a cause."""
+    spec, action, hypothesis = base.spec, proposed.action, proposed.hypothesis
+    bound = bound_packet(
+        snapshot,
+        base,
+        prepared,
+        scope,
+        hypothesis=hypothesis.name,
+        preview=preview,
+        preconditions=[
+            *(Requirement(name=guard.name, require=f"!({guard.when})") for guard in spec.guards),
+            Requirement(name="symptom", require=spec.symptom),
+            Requirement(name=hypothesis.name, require=hypothesis.when),
+            *(Requirement(name=method.name, require=method.when) for method in plan.methods),
+            *count_unchanged(prepared),
+            *(Requirement(name=each.name, require=each.require) for each in action.preconditions),
+        ],
+        until=action.until,
+        rollback_plan=render_text(action.rollback.plan, scope),
+        verification=verification_plan(spec, base.setting),
+        acknowledge=list(action.approval.acknowledge),
+    )
+    shown = ShownPacket(
+        evidence=_signals(spec, proposed, scope),
+        root_cause=render_text(hypothesis.root_cause.summary, scope)[:2048],
+        approval_prompt=render_text(action.approval.prompt, scope)[:2048],
+    )
+    return DecisionPacket(bound=bound, shown=shown, digest=digest_of(bound))
+
+
+def bound_packet(
+    snapshot: Snapshot, base: Ground[RunbookSpec], prepared: Prepared, scope: Scope, **more: Any
+) -> BoundPacket:
+    """What every packet binds, and what differs from packet to packet in ``more``."""
 
     def told(template: str | None) -> str | None:
         return render_text(template, scope) if template is not None else None
 
-    risk = action.risk
-    bound = BoundPacket(
-        proposed_action=ProposedAction(
-            name=action.name, type=action.type, target=target, host=host.name, role=action.role
-        ),
-        hypothesis=proposed.hypothesis.name,
-        orders=[order],
-        parameters=dict(parameters),
-        preconditions=[
-            *(Requirement(name=guard.name, require=f"!({guard.when})") for guard in spec.guards),
-            Requirement(name="symptom", require=spec.symptom),
-            Requirement(name=proposed.hypothesis.name, require=proposed.hypothesis.when),
-            *(Requirement(name=each.name, require=each.require) for each in action.preconditions),
-        ],
+    risk, revision = prepared.action.risk, snapshot.revision
+    assert revision is not None  # noqa: S101 - a ground stands on it
+    return BoundPacket(
+        proposed_action=prepared.proposed,
+        orders=list(prepared.orders),
+        parameters=dict(base.parameters),
         risk=Risk(
             blast_radius=told(risk.blast_radius),
             user_impact=told(risk.user_impact),
             data_risk=told(risk.data_risk),
             cost_risk=told(risk.cost_risk),
         ),
-        rollback_plan=told(action.rollback.plan) or "",
-        verification=verification,
-        acknowledge=list(action.approval.acknowledge),
-        action_class=action_class,
-        required_approvals=required,
-        expiration_time=expiration,
-        host_key=host.spec.host_keys[0],
+        action_class=prepared.action_class,
+        required_approvals=prepared.required_approvals,
+        expiration_time=prepared.expiration,
+        host_key=prepared.host.spec.host_keys[0],
         runbook_digest=revision.ref.digest,
+        **more,
     )
-    shown = ShownPacket(
-        evidence=_signals(spec, proposed, scope),
-        root_cause=render_text(proposed.hypothesis.root_cause.summary, scope)[:2048],
-        approval_prompt=render_text(action.approval.prompt, scope)[:2048],
-    )
-    return DecisionPacket(bound=bound, shown=shown, digest=digest_of(bound))

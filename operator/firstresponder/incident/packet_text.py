@@ -9,17 +9,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from firstresponder.actions.catalogue import TYPES
 from firstresponder.api.base import JSON, format_time
-from firstresponder.api.packet import DecisionPacket, ProposedAction
+from firstresponder.api.packet import DecisionPacket, Preview, ProposedAction, VerificationPlan
+from firstresponder.incident.findings import findings_text
 from firstresponder.safety.neutralise import neutralise, shown
 
 _WHOLE = 1 << 20
 """More than any bound text can be long, every character of it written out."""
 _SHOWN = 4096
 
-_VERBS = {"restartUnit": "restart"}
-_REPORTED_TYPES = {"restartUnit": "restart_service"}
-"""Action types in the words of incident reports, which name what happens to the service."""
+
+@dataclass(frozen=True)
+class PreviewText:
+    """What a dry run told, safe to show."""
+
+    title: str
+    """What was run dry where."""
+    gap: str
+    """Why the action may change more than this shows; empty if it may not."""
+    text: str
+    """Several lines."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +42,29 @@ class PacketText:
     host: str
     action: str
     """What would be done where, as one clause."""
+    undoes: bool
+    """Whether it takes back an attempt that did not help."""
+    tool: str
+    methods: tuple[str, ...]
+    counts: tuple[int, int] | None
+    """How many instances there are, and how many there would be."""
+    previews: tuple[PreviewText, ...]
     hypothesis: str
     prompt: str
     cause: str
     evidence: tuple[tuple[str, str], ...]
     """Source and signal. Not covered by the digest."""
+    findings: tuple[tuple[str, str], ...]
+    """What the debugger found out: label and sentence. Not covered by the digest."""
     risk: tuple[tuple[str, str], ...]
     """Kind of risk (``blast radius``) and what is said of it."""
     rollback: str
     preconditions: tuple[tuple[str, str], ...]
     """Name and expression; each is judged again just before acting."""
+    until: str
+    """What skips the orders that are left; empty where there is but one."""
     sampling: str
+    """How the criteria are looked at; what is said instead where there are none."""
     criteria: tuple[tuple[str, str], ...]
     fail_when: tuple[tuple[str, str], ...]
     parameters: tuple[tuple[str, str], ...]
@@ -57,16 +79,22 @@ class PacketText:
     digest: str
 
 
-def action_clause(action: ProposedAction) -> str:
+def action_clause(action: ProposedAction, *, undoes: bool = False) -> str:
     """What an action does where: ``restart api-gateway.service on api-gateway-03``."""
-    verb = _VERBS.get(action.type, action.type)
-    return _whole(f"{verb} {action.target} on {action.host}")
+    known = TYPES.get(action.type)
+    clause = f"{known.verb if known is not None else action.type} {action.target} on {action.host}"
+    if action.current_count is not None and action.desired_count is not None:
+        clause += f": {action.current_count} → {action.desired_count} instances"
+    if action.methods:
+        clause += f" by {', '.join(action.methods)}"
+    return _whole(f"undo {action.name}: {clause}" if undoes else clause)
 
 
 def packet_text(packet: DecisionPacket) -> PacketText:
     """The packet in words."""
     bound, told = packet.bound, packet.shown
-    plan, risk = bound.verification, bound.risk
+    plan, risk, action = bound.verification, bound.risk, bound.proposed_action
+    counts = (action.current_count, action.desired_count)
     risks = {
         "blast radius": risk.blast_radius,
         "user impact": risk.user_impact,
@@ -74,21 +102,27 @@ def packet_text(packet: DecisionPacket) -> PacketText:
         "cost risk": risk.cost_risk,
     }
     return PacketText(
-        type=reported_type(bound.proposed_action.type),
-        target=_whole(bound.proposed_action.target),
-        host=_whole(bound.proposed_action.host),
-        action=action_clause(bound.proposed_action),
+        type=reported_type(action.type),
+        target=_whole(action.target),
+        host=_whole(action.host),
+        action=action_clause(action, undoes=bound.undoes is not None),
+        undoes=bound.undoes is not None,
+        tool=_whole(action.tool or ""),
+        methods=tuple(action.methods),
+        counts=(counts[0], counts[1]) if counts[0] is not None and counts[1] is not None else None,
+        previews=tuple(_preview_text(each) for each in bound.preview),
         hypothesis=bound.hypothesis,
         prompt=shown(told.approval_prompt, _SHOWN),
         cause=shown(told.root_cause or bound.hypothesis, _SHOWN),
         evidence=tuple((shown(each.source, _SHOWN), shown(each.signal, _SHOWN)) for each in told.evidence),
+        findings=findings_text(told.findings),
         risk=tuple((kind, _whole(text)) for kind, text in risks.items() if text),
         rollback=_whole(bound.rollback_plan),
         preconditions=tuple((each.name, _whole(each.require)) for each in bound.preconditions),
-        sampling=f"looked at every {plan.interval} from {plan.initial_delay} after the action on; all must hold for "
-        f"{plan.window} without a break, within {plan.timeout}",
-        criteria=tuple((each.name, _whole(each.require)) for each in plan.criteria),
-        fail_when=tuple((each.name, _whole(each.when)) for each in plan.fail_when),
+        until=_whole(bound.until or ""),
+        sampling=_sampling(plan),
+        criteria=tuple((each.name, _whole(each.require)) for each in plan.criteria) if plan is not None else (),
+        fail_when=tuple((each.name, _whole(each.when)) for each in plan.fail_when) if plan is not None else (),
         parameters=tuple((_whole(name), _whole(value)) for name, value in sorted(bound.parameters.items())),
         acknowledge=tuple(_whole(text) for text in bound.acknowledge),
         action_class=bound.action_class,
@@ -101,14 +135,36 @@ def packet_text(packet: DecisionPacket) -> PacketText:
     )
 
 
+def _sampling(plan: VerificationPlan | None) -> str:
+    if plan is None:
+        return "nothing is verified afterwards: a human takes over, whatever becomes of it"
+    return (
+        f"looked at every {plan.interval} from {plan.initial_delay} after the action on; all must hold for "
+        f"{plan.window} without a break, within {plan.timeout}"
+    )
+
+
+def _preview_text(preview: Preview) -> PreviewText:
+    return PreviewText(
+        title=_whole(f"{preview.action} run dry on {preview.host}"),
+        gap=_whole(preview.why or "it is not known why") if preview.incomplete else "",
+        text=neutralise(preview.text, _WHOLE, lines=True),
+    )
+
+
 def packet_document(packet: PacketText) -> dict[str, JSON]:
     """The packet as JSON in the words of incident reports (``proposed_action``, ``blast_radius`` …)."""
+    action: dict[str, JSON] = {"type": packet.type, "target": packet.target, "host": packet.host}
+    if packet.tool:
+        action["tool"] = packet.tool
+    if packet.methods:
+        action["methods"] = [method.replace("-", "_") for method in packet.methods]
+    if packet.counts is not None:
+        current, desired = packet.counts
+        action |= {"current_count": current, "desired_count": desired, "desired_delta": f"{desired - current:+d}"}
     return {
-        "proposed_action": {
-            "type": packet.type,
-            "target": packet.target,
-            "host": packet.host,
-        },
+        "proposed_action": action,
+        "undoes_earlier_action": packet.undoes,
         "evidence": [{"source": source, "signal": signal} for source, signal in packet.evidence],
         "preconditions": [f"{name}: {expression}" for name, expression in packet.preconditions],
         "risk": {kind.replace(" ", "_"): text for kind, text in packet.risk},
@@ -120,11 +176,16 @@ def packet_document(packet: PacketText) -> dict[str, JSON]:
         "approval_prompt": packet.prompt,
         "acknowledge": list(packet.acknowledge),
         "root_cause": packet.cause,
+        "findings": [{"about": label, "text": text} for label, text in packet.findings],
         "hypothesis": packet.hypothesis,
         "parameters": dict(packet.parameters),
         "action_class": packet.action_class,
         "required_approvals": packet.required_approvals,
         "expires_at": format_time(packet.expiration_time),
+        "until": packet.until or None,
+        "preview": [
+            {"title": each.title, "incomplete": each.gap or None, "text": each.text} for each in packet.previews
+        ],
         "orders": list(packet.orders),
         "host_key": packet.host_key,
         "runbook_digest": packet.runbook_digest,
@@ -134,7 +195,8 @@ def packet_document(packet: PacketText) -> dict[str, JSON]:
 
 def reported_type(action_type: str) -> str:
     """An action's type in the words of incident reports."""
-    return _REPORTED_TYPES.get(action_type, snake(action_type))
+    known = TYPES.get(action_type)
+    return known.reported if known is not None else snake(action_type)
 
 
 def snake(camel: str) -> str:

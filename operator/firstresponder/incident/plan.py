@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.incident import IncidentStatus
+from firstresponder.api.ledger import PreviewRequest
 from firstresponder.incident.snapshot import Sample
 
 
@@ -31,7 +32,8 @@ class ProbeRequest:
 
     name: str
     role: str
-    host: str
+    host: str | None
+    """The Host's name; None when the operator looks itself."""
     probe: str
     arguments: ApiModel
     timeout: float | None
@@ -46,6 +48,22 @@ class Observe:
     runbook: str
     probes: tuple[ProbeRequest, ...]
     hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Look at what the debugger asked for; what has not answered within ``seconds`` is left out."""
+
+    observe: Observe
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RunPreview:
+    """Run an action dry on a host, before anybody was asked: the host's own files decide what that may do."""
+
+    host: str
+    request: PreviewRequest
 
 
 @dataclass(frozen=True)
@@ -103,7 +121,19 @@ class Seal:
     attempt_id: str
 
 
-Effect = Pin | Observe | CheckGate | CreateRequest | Consume | CloseRequest | AskLedger | SendOrder | Seal
+Effect = (
+    Pin
+    | Observe
+    | Experiment
+    | RunPreview
+    | CheckGate
+    | CreateRequest
+    | Consume
+    | CloseRequest
+    | AskLedger
+    | SendOrder
+    | Seal
+)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from firstresponder.incident.decide import (
     Setting,
     check_preconditions,
     decide,
-    desired_count,
+    planned,
     scope_of,
 )
 from firstresponder.incident.verify import take_sample, unmet, verification_plan
@@ -87,8 +87,10 @@ def _run(spec: Triage, setting: Setting, case: Case, evidence: Mapping[str, Any]
 
 def _outcome(spec: Triage, setting: Setting, scope: Scope) -> Expectation:
     """Everything a case may expect, as this evidence gives it."""
-    conclusion = decide(spec, scope).conclusion
-    found: dict[str, Any] = {}
+    decision = decide(spec, scope)
+    conclusion = decision.conclusion
+    contacts = dict.fromkeys(contact for each in decision.recommendations for contact in each.to)
+    found: dict[str, Any] = {"recommend": list(contacts)}
     hypothesis = getattr(conclusion, "hypothesis", None)
     if hypothesis is not None:
         found["cause"] = hypothesis.name
@@ -112,9 +114,11 @@ def _proposal(spec: RunbookSpec, proposed: Proposed, scope: Scope) -> dict[str, 
     refused = check_preconditions(spec, proposed.action, scope)
     if refused is not None:
         return {"escalate": refused.reason}
-    if proposed.action.ansible_scale is None:
-        return {"action": proposed.action.name}
-    desired = desired_count(spec, proposed.action, scope)
-    if isinstance(desired, HandOver):
-        return {"escalate": desired.reason}
-    return {"action": proposed.action.name, "desired": desired}
+    plan = planned(spec, proposed.action, scope)
+    if isinstance(plan, HandOver):
+        return {"escalate": plan.reason}
+    return {
+        "action": proposed.action.name,
+        "desired": plan.count.desired if plan.count is not None else None,
+        "methods": [method.name for method in plan.methods],
+    }

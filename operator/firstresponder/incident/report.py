@@ -79,7 +79,8 @@ def report_of(incident: Incident, request: ApprovalRequest | None = None) -> Rep
     harmless = incident.model_copy(
         update={"spec": _harmless(incident.spec, people), "status": _harmless(status, people)}
     )
-    missing = outstanding(request) if request is not None else text.required_approvals if text is not None else 0
+    asked = status.approval_request_ref is not None  # in mode Observe nobody is
+    missing = outstanding(request) if request is not None else text.required_approvals if text and asked else 0
     return Report(
         incident=harmless,
         headline=_headline(harmless, text, missing),
@@ -214,7 +215,9 @@ def _headline(incident: Incident, packet: PacketText | None, missing: int) -> He
         case Phase.AWAITING_APPROVAL:
             cause = f", because: {packet.cause}" if packet is not None else ""
             to_do, command = _approval(incident, packet, missing)
-            return Headline(wrong, "Proposed", f"{action}{cause}. Nothing was changed.", to_do, command)
+            done = status.escalation.attempted_fix if status.escalation is not None else None
+            before = f"Tried before: {done}." if done else "Nothing was changed."
+            return Headline(wrong, "Proposed", f"{action}{cause}. {before}", to_do, command)
         case Phase.ACTING:
             stop = f"kubectl patch incident {incident.name} -n {incident.namespace} --type=merge"
             return Headline(
@@ -225,17 +228,25 @@ def _headline(incident: Incident, packet: PacketText | None, missing: int) -> He
                 f'{stop} -p \'{{"spec":{{"abort":true}}}}\'',
             )
         case Phase.VERIFYING:
-            done = f"{action}: done" if status.attempts else "The symptom went away by itself, nothing was changed"
+            if status.escalation is not None:
+                text = f"{status.escalation.message.rstrip('.')}. The way back is being looked at."
+                return Headline(wrong, "Doing", text, "Wait; whether the fix is to be taken back is asked soon.")
+            done = (
+                f"{action}: done{_not_needed(incident, packet)}"
+                if status.attempts
+                else "The symptom went away by itself, nothing was changed"
+            )
             text = f"{done}. Whether all is well is being verified{_window(incident)}."
             return Headline(wrong, "Doing", text, "Wait for the verification.")
         case Phase.RESOLVED:
-            text = f"{action}: done, verified." if status.attempts else "It recovered by itself; nothing was changed."
+            done = f"{action}: done{_not_needed(incident, packet)}, verified."
+            text = done if status.attempts else "It recovered by itself; nothing was changed."
             later = "; ".join(each.title for each in status.follow_ups)
             return Headline(wrong, "Happened", text, f"Nothing now. Later: {later}" if later else "Nothing.")
         case Phase.ESCALATED if status.escalation is not None:
             over = status.escalation
             tried = over.attempted_fix or "Nothing was changed"
-            text = f"{over.reason.value}: {over.message.rstrip('.')}. {tried}."
+            text = f"{over.reason.value}: {over.message.rstrip('.')}. {tried.rstrip('.')}."
             return Headline(wrong, "Happened", text, f"{over.human_action} (for {', '.join(over.to) or 'on-call'})")
         case _:
             return Headline(wrong, "Happened", "The status does not say.", "Look at it by hand.")
@@ -253,6 +264,12 @@ def _approval(incident: Incident, packet: PacketText | None, missing: int) -> tu
         f"Read the packet and approve or deny it{until}:",
         f"kubectl approve {ref.name if ref is not None else incident.name} -n {incident.namespace}",
     )
+
+
+def _not_needed(incident: Incident, packet: PacketText | None) -> str:
+    """The methods that were left out because the target was met before them."""
+    left = packet.methods[len(incident.status.attempts) :] if packet is not None else ()
+    return f" ({', '.join(left)} not needed)" if left else ""
 
 
 def _window(incident: Incident) -> str:

@@ -108,7 +108,8 @@ def _entry(report: Report, entry: TimelineEntry) -> dict[str, JSON]:
             told["root_cause"] = packet.hypothesis.replace("-", "_") if packet is not None else None
             told["hypothesis"] = status.root_cause.summary
         case "ApprovalRequested" | "ActionStarted" if packet is not None:
-            told["action"] = packet.action
+            # The packet of a way back has taken the place of the one that most entries speak of.
+            told["action"] = entry.details if packet.undoes else packet.action
         case "ApprovalGranted":
             told["approved_by"] = entry.by
         case "ActionCompleted":

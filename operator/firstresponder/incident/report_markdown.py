@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from firstresponder.api.incident import Escalation
+from firstresponder.incident.attempts import attempt_name
+from firstresponder.incident.findings import findings_text
 from firstresponder.incident.packet_text import PacketText
 from firstresponder.incident.report import (
     Report,
@@ -52,7 +54,8 @@ def markdown(report: Report) -> str:
         _packet_section,
         _attempts_section,
         _verification_section,
-        _findings_section,
+        _cause_section,
+        _verdicts_section,
         _evidence_section,
         _timeline_section,
         _after_section,
@@ -115,6 +118,8 @@ def _packet_section(report: Report) -> Iterator[str]:
         yield "**The packet does not match its digest: it was changed after it was made.**"
     yield _items(
         ("Proposed action", prose(packet.action)),
+        *((("Tool", code(packet.tool)),) if packet.tool else ()),
+        *((("Skipped once true", code(packet.until)),) if packet.until else ()),
         ("Question", prose(packet.prompt)),
         ("Cause", prose(packet.cause)),
         *((kind.capitalize(), prose(text)) for kind, text in packet.risk),
@@ -125,15 +130,23 @@ def _packet_section(report: Report) -> Iterator[str]:
         ("Expires", moment(packet.expiration_time)),
         ("Digest", code(packet.digest)),
     )
-    yield _table(("Evidence", "Signal"), ((code(source), code(signal)) for source, signal in packet.evidence))
+    if packet.evidence:
+        yield _table(("Evidence", "Signal"), ((code(source), code(signal)) for source, signal in packet.evidence))
+    if packet.findings:
+        yield _table(("Root cause", "Finding"), ((label, code(text)) for label, text in packet.findings))
     yield _table(
         ("Must be true just before acting", "Expression"),
         ((code(name), code(expression)) for name, expression in packet.preconditions),
     )
     yield f"Verification: {prose(packet.sampling)}."
-    yield _table(("Criterion", "Expression"), ((code(name), code(require)) for name, require in packet.criteria))
-    for order in packet.orders:
-        yield f"The order, exactly as the host receives it:\n\n{_fenced(order)}"
+    if packet.criteria:
+        yield _table(("Criterion", "Expression"), ((code(name), code(require)) for name, require in packet.criteria))
+    for preview in packet.previews:
+        gap = f"**INCOMPLETE: {prose(preview.gap)}.** " if preview.gap else ""
+        yield f"{gap}Preview, {prose(preview.title)}, which changed nothing:\n\n{_fenced(preview.text)}"
+    for number, order in enumerate(packet.orders, 1):
+        which = f" ({number} of {len(packet.orders)})" if len(packet.orders) > 1 else ""
+        yield f"The order{which}, exactly as the host receives it:\n\n{_fenced(order)}"
     if report.reviews:
         rows = ((code(each.user), each.verdict, code(each.comment)) for each in report.reviews)
         yield _table(("Reviewer", "Verdict", "Comment"), rows)
@@ -141,7 +154,7 @@ def _packet_section(report: Report) -> Iterator[str]:
 
 def _attempts_section(report: Report) -> Iterator[str]:
     for attempt in report.incident.status.attempts:
-        yield f"## Attempt {attempt.ordinal}: {prose(attempt.action)} on {prose(attempt.host)}"
+        yield f"## Attempt {attempt.ordinal}: {prose(attempt_name(attempt))} on {prose(attempt.host)}"
         ended = moment(attempt.completion_time) if attempt.completion_time is not None else "not known"
         yield _items(
             ("State", attempt.state.value),
@@ -174,7 +187,14 @@ def _verification_section(report: Report) -> Iterator[str]:
     yield _table(("Criterion", "At the end", "Because", "Since"), rows)
 
 
-def _findings_section(report: Report) -> Iterator[str]:
+def _cause_section(report: Report) -> Iterator[str]:
+    findings = findings_text(report.incident.status.root_cause)
+    if findings:
+        yield "## Root cause"
+        yield _table(("About", "Finding"), ((label, code(text)) for label, text in findings))
+
+
+def _verdicts_section(report: Report) -> Iterator[str]:
     verdicts = report.incident.status.hypotheses
     if not verdicts:
         return
@@ -198,7 +218,7 @@ def _evidence_section(report: Report) -> Iterator[str]:
     yield "## Evidence"
     rows = (
         (
-            code(each.name),
+            code(each.name) + (" (experiment)" if each.experiment else ""),
             code(each.source),
             code(each.host or each.role),
             f"{moment(each.observed_time)}{' (cut)' if each.truncated else ''}",

@@ -11,7 +11,7 @@ from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.escalationpolicy import EscalationPolicySpec
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Evidence, Incident, RevisionReference
-from firstresponder.api.ledger import HostInfo, LedgerAnswer
+from firstresponder.api.ledger import HostInfo, LedgerAnswer, PreviewAnswer
 from firstresponder.api.runbook import Match, Triage
 
 
@@ -85,6 +85,9 @@ class Snapshot:
     # What the effects of this pass brought back; empty at its beginning.
     gate: Gate | None = None
     observation: Observation | None = None
+    experiments: Observation | None = None
+    """What the debugger's experiments saw. Nothing is decided by it."""
+    preview: PreviewAnswer | None = None
     ledger: LedgerAnswer | None = None
     refusal: str = ""
     """Why the host refused the order in this pass, if it did."""

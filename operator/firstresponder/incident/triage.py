@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from firstresponder.api.base import seconds
 from firstresponder.api.incident import (
-    FailurePoint,
-    HypothesisResult,
     IncidentStatus,
     Phase,
     RoleCast,
-    RootCause,
     ServiceLevel,
     Verification,
 )
 from firstresponder.api.reasons import EscalationReason
-from firstresponder.api.runbook import FollowUp, Hypothesis, RunbookSpec, Triage
+from firstresponder.api.runbook import FollowUp, RunbookSpec, Triage
 from firstresponder.expressions import Scope, TemplateError, render_text
+from firstresponder.incident.analyse import analyse
 from firstresponder.incident.decide import (
     DEFAULT_MARGIN,
     Conclusion,
@@ -27,7 +24,6 @@ from firstresponder.incident.decide import (
     Led,
     Proposed,
     SelfRecovered,
-    check_preconditions,
     decide,
     scope_of,
 )
@@ -36,8 +32,8 @@ from firstresponder.incident.ground import Ground, NoGround, ground, playbook_gr
 from firstresponder.incident.impact import high_impact
 from firstresponder.incident.look import bounded, observe, values_of
 from firstresponder.incident.matching import Matched, match, runbook_named
-from firstresponder.incident.packet import Refused, build_packet, request_name
-from firstresponder.incident.plan import Event, Pin, Plan
+from firstresponder.incident.plan import Event, Experiment, Pin, Plan
+from firstresponder.incident.propose import propose
 from firstresponder.incident.record import marked, noted, observed, updated
 from firstresponder.incident.snapshot import Observation, Revision, Snapshot
 from firstresponder.incident.verify import verification_plan
@@ -177,50 +173,31 @@ def _judged(
         text = "; ".join(f"{host}: {why}" for host, why in sorted(dead.items()))
         status = _triaged(snapshot, now, status, "HostUnreachable", text)
         return escalated(snapshot, now, EscalationReason.HOST_UNREACHABLE, text, status=status)
-    return status, scope, decision.conclusion
+    analysed = analyse(base, status, scope, decision.conclusion, snapshot.experiments)
+    if isinstance(analysed, Experiment):
+        return Plan(effect=analysed)
+    return analysed, scope, decision.conclusion
 
 
 def _concluded(snapshot: Snapshot, now: datetime, base: Ground[RunbookSpec], observation: Observation) -> Plan:
-    incident = snapshot.incident
     judged = _judged(snapshot, now, base, observation)
     if isinstance(judged, Plan):
         return judged
     status, scope, conclusion = judged
-    verdicts = [each for each in status.hypotheses if each.runbook == base.runbook]
     match conclusion:
         case SelfRecovered():
             return _self_recovered(snapshot, now, base, observation, status)
         case HandOver():
-            status = _with_cause(status, conclusion.hypothesis, base, scope, verdicts)
             status = _triaged(snapshot, now, status, conclusion.reason.value, conclusion.message)
             return _handed_over(snapshot, now, status, conclusion)
         case Led():
             text = f"{base.runbook} names another runbook, which only a TriagePlaybook may"
             return escalated(snapshot, now, EscalationReason.INVALID_RUNBOOK, text, status=status)
         case Proposed():
-            hypothesis, action = conclusion.hypothesis, conclusion.action
-            status = _with_cause(status, hypothesis, base, scope, verdicts)
+            hypothesis = conclusion.hypothesis
             status = updated(status, follow_ups=[_told(each, scope) for each in hypothesis.follow_ups])
             status = _triaged(snapshot, now, status, "CauseFound", f"cause: {hypothesis.name}")
-            refused = check_preconditions(base.spec, action, scope)
-            if refused is not None:
-                return _handed_over(snapshot, now, status, refused)
-            plan = verification_plan(base.spec, base.setting)
-            built = build_packet(snapshot, now, base.spec, base.hosts, base.parameters, conclusion, scope, plan)
-            if isinstance(built, Refused):
-                return escalated(snapshot, now, built.reason, built.message, status=status)
-            status = updated(
-                status,
-                phase=Phase.AWAITING_APPROVAL,
-                decision_packet=built,
-                approval_request_ref=request_name(incident, built),
-            )
-            prompt = built.shown.approval_prompt
-            status = marked(status, incident, now, "Approved", "Unknown", "AwaitingApproval", prompt)
-            status = noted(status, now, "ApprovalRequested", prompt)
-            name = request_name(incident, built).name
-            event = Event("ApprovalRequested", f"{prompt} (kubectl approve {name})", occasion=name)
-            return Plan(status=observed(status, incident), events=(event,), again=True)
+            return propose(snapshot, now, base, observation, status, scope, conclusion)
 
 
 def _handed_over(snapshot: Snapshot, now: datetime, status: IncidentStatus, over: HandOver) -> Plan:
@@ -257,35 +234,3 @@ def _self_recovered(
     status = _triaged(snapshot, now, status, "SymptomGone", f"{base.spec.symptom} is false: nothing is acted on")
     status = marked(status, incident, now, "Verified", "Unknown", "Verifying", "the criteria are being watched")
     return Plan(status=observed(status, incident), again=True)
-
-
-def _with_cause(
-    status: IncidentStatus,
-    hypothesis: Hypothesis | None,
-    base: Ground[RunbookSpec],
-    scope: Scope,
-    verdicts: Sequence[HypothesisResult],
-) -> IncidentStatus:
-    """The root cause as the runbook words it."""
-    if hypothesis is None:
-        return status
-    text = hypothesis.root_cause
-    target = base.hosts.get("target")
-
-    def told(template: str | None) -> str | None:
-        return render_text(template, scope)[:2048] if template is not None else None
-
-    cause = RootCause(
-        summary=told(text.summary),
-        symptom=base.spec.symptom,
-        failure_point=FailurePoint(
-            component=told(text.component) or base.setting.service,
-            host=target.name if target is not None else None,
-            release=told(text.release),
-            request=told(text.request),
-        ),
-        evidence=[f"{each.name}: {each.because}"[:2048] for each in verdicts if each.verdict == "Holds"],
-        minimal_fix=told(text.minimal_fix),
-        verification=[each.require[:2048] for each in base.spec.verify.criteria],
-    )
-    return updated(status, root_cause=cause)

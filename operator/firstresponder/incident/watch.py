@@ -7,39 +7,40 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from firstresponder.api.approvalrequest import ApprovalRequest
-from firstresponder.api.base import is_true, seconds
+from firstresponder.api.base import condition, is_true, seconds
 from firstresponder.api.incident import AttemptState, IncidentStatus, Phase, ServiceLevel, Verification
 from firstresponder.api.packet import VerificationPlan
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.runbook import RunbookSpec
 from firstresponder.expressions import render_text
 from firstresponder.incident.decide import scope_of
-from firstresponder.incident.escalate import escalated, told
-from firstresponder.incident.ground import Ground, NoGround, ground
+from firstresponder.incident.escalate import escalated, handed_over, told
+from firstresponder.incident.ground import Ground, NoGround, acted_ground
 from firstresponder.incident.look import evidence_of, observe, values_of
 from firstresponder.incident.plan import CloseRequest, Event, Plan, wait
 from firstresponder.incident.record import marked, noted, observed, updated
 from firstresponder.incident.roles import recast
+from firstresponder.incident.rollback import can_be_undone, offer
 from firstresponder.incident.snapshot import Observation, Sample, Snapshot
 from firstresponder.incident.verify import Progress, Verdicts, judge, next_look, take_sample, verification_plan
-from firstresponder.runbooks.names import compiled, names_in
-from firstresponder.runbooks.parameters import recorded
+from firstresponder.runbooks.names import diagnostics_behind
 
-_CLOSE_REASON = {EscalationReason.APPROVAL_DENIED: "Denied", EscalationReason.APPROVAL_EXPIRED: "Expired"}
+_CLOSE_REASON = {"ApprovalDenied": "Denied", "ApprovalExpired": "Expired"}
+"""By the reason of the condition Approved, why a request is closed that led to nothing."""
 _KEPT_SAMPLES = 2000
 _TOLD_FOR = timedelta(hours=1)
 """How long an escalation's Event is recorded again, which changes nothing where it is there; it lives no longer."""
 
 
 def verify(snapshot: Snapshot, now: datetime) -> Plan:
-    """Phase Verifying: sample until the criteria held across the window, or time is over."""
+    """Phase Verifying: sample until the criteria held across the window, or time is over; then offer the way back."""
     incident = snapshot.incident
     status = incident.status
+    if status.escalation is not None:
+        return offer(snapshot, now)
     if incident.spec.abort:
         return escalated(snapshot, now, EscalationReason.ABORTED, "spec.abort was set during verification")
-    # Rule 21: the parameters that triage used; a later patch of the spec does not count.
-    declared = snapshot.revision.spec.parameters if snapshot.revision and snapshot.revision.spec else []
-    base = ground(snapshot, overrides=recorded(declared, status.parameters))
+    base = acted_ground(snapshot)
     if isinstance(base, NoGround):
         return escalated(snapshot, now, base.reason, base.message)
     if incident.metadata.generation != status.observed_generation:
@@ -50,7 +51,8 @@ def verify(snapshot: Snapshot, now: datetime) -> Plan:
         return escalated(snapshot, now, EscalationReason.EVIDENCE_UNAVAILABLE, text)
     # A packet that was superseded, after which the symptom was gone, binds nothing any more.
     packet = status.decision_packet if status.attempts else None
-    plan = packet.bound.verification if packet is not None else verification_plan(base.spec, base.setting)
+    approved = packet.bound.verification if packet is not None else None
+    plan = approved or verification_plan(base.spec, base.setting)
     ended, not_before = _end_of_action(status, now)
     samples = snapshot.samples
     if snapshot.observation is not None:
@@ -65,7 +67,8 @@ def verify(snapshot: Snapshot, now: datetime) -> Plan:
         return Plan(samples=samples, requeue_after=wait(min(due, ended + seconds(plan.timeout)), now))
     if snapshot.observation is not None:
         return Plan(samples=samples, requeue_after=timedelta())
-    needed = _diagnostics_of(plan, base)
+    judged = [*(each.require for each in plan.criteria), *(each.when for each in plan.fail_when)]
+    needed = diagnostics_behind(base.spec, judged)
     return Plan(effect=observe(base.runbook, base.spec, base.setting, base.hosts, not_before=not_before, only=needed))
 
 
@@ -78,20 +81,6 @@ def _end_of_action(status: IncidentStatus, now: datetime) -> tuple[datetime, flo
     if verification is not None:
         return verification.start_time, float(verification.not_before) if verification.not_before else None
     return now, None
-
-
-def _diagnostics_of(plan: VerificationPlan, base: Ground[RunbookSpec]) -> frozenset[str]:
-    """The diagnostics that the criteria rest on, directly or through variables."""
-    names = names_in(base.spec)
-    variables = {variable.name: variable.expression for variable in base.spec.variables}
-    wanted = [each.require for each in plan.criteria] + [each.when for each in plan.fail_when]
-    found: set[str] = set()
-    while wanted:
-        for name in compiled(wanted.pop(), names).names - found:
-            found.add(name)
-            if name in variables:
-                wanted.append(variables[name])
-    return frozenset(found & {diagnostic.name for diagnostic in base.spec.diagnostics})
 
 
 def _sampled(snapshot: Snapshot, observation: Observation, base: Ground[RunbookSpec], plan: VerificationPlan) -> Sample:
@@ -154,15 +143,15 @@ def _failed(
         status = updated(status, sli=sli.model_copy(update={"fix_correct": False}))
     failure = base.spec.verify.on_failure.escalate
     scope = scope_of(base.spec, base.setting, values_of(evidence_of(status, base.runbook)))
-    return escalated(
-        snapshot,
-        now,
-        failure.reason if failure is not None else EscalationReason.FIX_FAILED,
-        progress.message,
-        to=failure.to if failure is not None else (),
-        human_action=render_text(failure.human_action, scope) if failure is not None else None,
-        status=status,
-    )
+    reason = failure.reason if failure is not None else EscalationReason.FIX_FAILED
+    to = failure.to if failure is not None else ()
+    human_action = render_text(failure.human_action, scope) if failure is not None else None
+    if not can_be_undone(base.spec, status):
+        return escalated(snapshot, now, reason, progress.message, to=to, human_action=human_action, status=status)
+    # People are told now; what becomes of the rollback comes later.
+    status = handed_over(snapshot, now, status, reason, progress.message, to=to, human_action=human_action)
+    events = (told(status.escalation),) if status.escalation is not None else ()
+    return Plan(status=observed(status, incident), events=events, samples=(), again=True)
 
 
 def closed(snapshot: Snapshot, now: datetime) -> Plan:
@@ -180,7 +169,9 @@ def _tidied(snapshot: Snapshot, now: datetime) -> Plan:
     if status.phase == Phase.ESCALATED and request is not None and is_open(request):
         reason = status.escalation.reason if status.escalation is not None else EscalationReason.PACKET_SUPERSEDED
         message = f"{reason}: {status.escalation.message if status.escalation is not None else ''}"
-        return Plan(effect=CloseRequest(request, _CLOSE_REASON.get(reason, "Superseded"), message))
+        approved = condition(status.conditions, "Approved")
+        how = _CLOSE_REASON.get(approved.reason, "Superseded") if approved is not None else "Superseded"
+        return Plan(effect=CloseRequest(request, how, message))
     marked_wrong = incident.spec.fix_incorrect and status.sli is not None and status.sli.fix_correct is not False
     if marked_wrong and status.sli is not None and status.attempts:
         sli = status.sli.model_copy(update={"fix_correct": False})

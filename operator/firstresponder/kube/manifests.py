@@ -35,25 +35,31 @@ _ACTION_CLASSES: Final[list[dict[str, JSON]]] = [
     {
         "apiVersion": API_VERSION,
         "kind": "ActionClass",
-        "metadata": {"name": "restart-unit"},
-        "spec": {
-            "description": "Restart one systemd unit on one host; its service is down for as long as that takes.",
-            "risk": "Medium",
-            "requiredApprovals": 1,
-            "actionTypes": ["restartUnit"],
-        },
-    },
-    {
-        "apiVersion": API_VERSION,
-        "kind": "ActionClass",
-        "metadata": {"name": "ansible-scale"},
-        "spec": {
-            "description": "Change the number of instances of a pool with an Ansible playbook on the control node.",
-            "risk": "High",
-            "requiredApprovals": 1,
-            "actionTypes": ["ansibleScale"],
-        },
-    },
+        "metadata": {"name": name},
+        "spec": {"description": description, "risk": risk, "requiredApprovals": 1, "actionTypes": [action_type]},
+    }
+    for name, risk, action_type, description in (
+        (
+            *("restart-unit", "Medium", "restartUnit"),
+            "Restart one systemd unit on one host; its service is down for as long as that takes.",
+        ),
+        (
+            *("restart-database", "High", "restartUnit"),
+            "Restart or start a database server; all that use it are cut off for as long as that takes.",
+        ),
+        (
+            *("ansible-scale", "High", "ansibleScale"),
+            "Change the number of instances of a pool with an Ansible playbook on the control node.",
+        ),
+        (
+            *("free-disk-space", "Medium", "methods"),
+            "Free disk space by cleaning up logs and temporary files; what is removed cannot come back.",
+        ),
+        (
+            *("run-command", "High", "command"),
+            "Run one command that the host's owner has declared, exactly as it was approved.",
+        ),
+    )
 ]
 
 _ESCALATION_POLICY: Final[list[dict[str, JSON]]] = [

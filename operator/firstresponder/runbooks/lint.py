@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 import re2
 from pydantic import BaseModel, ValidationError
 
+from firstresponder.actions.catalogue import TYPES
+from firstresponder.actions.command import words_problem
 from firstresponder.api.base import JSON, seconds
-from firstresponder.api.runbook import Outcome, RunbookSpec, Triage, TriagePlaybookSpec
+from firstresponder.api.diagnostics import Diagnostic
+from firstresponder.api.runbook import ACTION_TYPES, METHODS, Outcome, RunbookSpec, Triage, TriagePlaybookSpec
 from firstresponder.evidence.catalogue import PROBES
+from firstresponder.evidence.command import JC_PARSERS
 from firstresponder.expressions import (
     RESERVED_NAMES,
     ExpressionError,
@@ -23,6 +29,13 @@ from firstresponder.expressions import (
 from firstresponder.runbooks.names import GIVEN, free_of_evidence, names_in
 from firstresponder.runbooks.parameters import check_value
 
+_HOUR = timedelta(hours=1)
+_NAMELESS = ("methods", "command")
+"""Types that no class is named like: what they may do differs from one to the next."""
+_ARGUMENTS = re.compile(
+    r"spec\.(diagnostics|experiments|roles|actions\[[0-9]+\]\.(restartUnit|ansibleScale|methods|command))\b"
+)
+"""Fields whose templates become arguments."""
 _KINDS: Mapping[str, type[Triage]] = {"Runbook": RunbookSpec, "TriagePlaybook": TriagePlaybookSpec}
 
 
@@ -43,8 +56,8 @@ def lint(kind: str, spec: Mapping[str, JSON]) -> list[Problem]:
         parsed = _KINDS[kind].model_validate(dict(spec))
     except ValidationError as error:
         return [Problem(_path(each["loc"]), each["msg"].removeprefix("Value error, ")) for each in error.errors()]
-    # Names and probes first: every expression that uses a wrong one would be a problem of its own.
-    return [*_names(parsed), *_probes(parsed)] or [
+    # Names, probes and actions first: every expression that uses a wrong one would be a problem of its own.
+    return [*_names(parsed), *_probes(parsed), *_actions(parsed)] or [
         *_expressions(parsed),
         *_templates(parsed),
         *_references(parsed),
@@ -60,12 +73,13 @@ def _path(location: Iterable[str | int]) -> str:
 
 
 def _names(spec: Triage) -> Iterator[Problem]:
-    """Diagnostics, variables and parameters share one set of names."""
+    """Diagnostics, variables, parameters and experiments share one set of names."""
     seen: dict[str, str] = dict.fromkeys(GIVEN, "a name that every runbook has")
     given = {
         "parameters": [parameter.name for parameter in spec.parameters],
         "diagnostics": [diagnostic.name for diagnostic in spec.diagnostics],
         "variables": [variable.name for variable in spec.variables],
+        "experiments": [experiment.name for experiment in _experiments(spec)],
     }
     for field, names in given.items():
         for index, name in enumerate(names):
@@ -83,11 +97,49 @@ def _names(spec: Triage) -> Iterator[Problem]:
             found.add(entry.name)
 
 
-def _probes(spec: Triage) -> Iterator[Problem]:
+def _looks(spec: Triage) -> Iterator[tuple[str, Diagnostic]]:
+    """Field path of everything that is looked at: diagnostics, and the debugger's experiments."""
     for index, diagnostic in enumerate(spec.diagnostics):
+        yield f"spec.diagnostics[{index}]", diagnostic
+    for index, experiment in enumerate(_experiments(spec)):
+        yield f"spec.experiments[{index}]", experiment
+
+
+def _experiments(spec: Triage) -> list[Diagnostic]:
+    return spec.experiments if isinstance(spec, RunbookSpec) else []
+
+
+def _probes(spec: Triage) -> Iterator[Problem]:
+    for path, diagnostic in _looks(spec):
         if len(diagnostic.given) != 1:
             given = ", ".join(diagnostic.given) or "none"
-            yield Problem(f"spec.diagnostics[{index}]", f"give exactly one probe (given: {given})")
+            yield Problem(path, f"give exactly one probe (given: {given})")
+
+
+def _actions(spec: Triage) -> Iterator[Problem]:
+    """Each action of exactly one type, with what that type needs."""
+    for index, action in enumerate(spec.actions if isinstance(spec, RunbookSpec) else ()):
+        path = f"spec.actions[{index}]"
+        if len(action.given) != 1:
+            given = ", ".join(action.given) or "none"
+            yield Problem(path, f"give exactly one of {', '.join(ACTION_TYPES)} (given: {given})")
+            continue
+        if action.methods is not None and action.until is None:
+            yield Problem(f"{path}.until", "missing: methods need a condition that skips the rest when it is true")
+        if action.methods is None and action.until is not None:
+            yield Problem(f"{path}.until", f"{action.type} has no methods that it could skip: leave it out")
+        if action.type in _NAMELESS and action.approval.action_class is None:
+            yield Problem(f"{path}.approval.class", f"missing: name the ActionClass of {action.type}")
+        if action.rollback.offer_inverse and action.ansible_scale is None:
+            yield Problem(f"{path}.rollback.offerInverse", f"{action.type} has no inverse: only ansibleScale has one")
+        names = [method.name for method in action.methods or ()]
+        for number, method in enumerate(action.methods or ()):
+            where = f"{path}.methods[{number}]"
+            if len(method.given) != 1:
+                given = ", ".join(method.given) or "none"
+                yield Problem(where, f"give exactly one of {', '.join(METHODS)} (given: {given})")
+            if method.name in names[:number]:
+                yield Problem(f"{where}.name", f"{method.name} is there twice")
 
 
 def _conditions(spec: Triage) -> Iterator[tuple[str, str]]:
@@ -100,6 +152,10 @@ def _conditions(spec: Triage) -> Iterator[tuple[str, str]]:
         for index, action in enumerate(spec.actions):
             for number, precondition in enumerate(action.preconditions):
                 yield f"spec.actions[{index}].preconditions[{number}].require", precondition.require
+            for number, method in enumerate(action.methods or ()):
+                yield f"spec.actions[{index}].methods[{number}].when", method.when
+            if action.until is not None:
+                yield f"spec.actions[{index}].until", action.until
         for index, criterion in enumerate(spec.verify.criteria):
             yield f"spec.verify.criteria[{index}].require", criterion.require
         for index, failure in enumerate(spec.verify.fail_when):
@@ -107,11 +163,13 @@ def _conditions(spec: Triage) -> Iterator[tuple[str, str]]:
 
 
 def _fields(spec: Triage, path: str, references: Iterable[str]) -> Iterator[Problem]:
-    """Fields that no probe gives would be unknown for ever."""
+    """Fields that no probe gives would be unknown for ever, and so would an experiment."""
     probes = {diagnostic.name: PROBES[diagnostic.probe] for diagnostic in spec.diagnostics}
     for reference in sorted(references):
         name, _, rest = reference.removeprefix("baseline.").partition(".")
         field = rest.partition(".")[0]
+        if reference.startswith("baseline.") and name not in probes:
+            yield Problem(path, f"baseline has no {name}: it holds what spec.diagnostics saw, and nothing else")
         if name in probes and field and field not in probes[name].fields:
             known = ", ".join(sorted(probes[name].fields))
             yield Problem(path, f"{name} ({probes[name].name}) has no field {field}; it has {known}")
@@ -143,10 +201,13 @@ def _expressions(spec: Triage) -> Iterator[Problem]:
             if action.ansible_scale is None:
                 continue
             for field in ("current", "desired", "maximum"):
+                path = f"spec.actions[{index}].ansibleScale.{field}"
                 try:
-                    compile_expression(getattr(action.ansible_scale, field), names, evidence)
+                    expression = compile_expression(getattr(action.ansible_scale, field), names, evidence)
                 except ExpressionError as error:
-                    yield Problem(f"spec.actions[{index}].ansibleScale.{field}", str(error))
+                    yield Problem(path, str(error))
+                else:
+                    yield from _fields(spec, path, expression.references)
 
 
 def _texts(path: str, model: BaseModel) -> Iterator[tuple[str, str]]:
@@ -174,7 +235,7 @@ def _templates(spec: Triage) -> Iterator[Problem]:
     except ExpressionError:
         return  # reported where the expression stands
     for path, template in _texts("spec", spec.model_copy(update={"tests": None})):
-        is_argument = path.startswith(("spec.diagnostics", "spec.roles")) or ".restartUnit." in path
+        is_argument = bool(_ARGUMENTS.match(path))
         try:
             roots = {reference.partition(".")[0] for reference in template_references(template)}
         except TemplateError as error:
@@ -205,11 +266,9 @@ def _references(spec: Triage) -> Iterator[Problem]:
     """Roles, actions, the symptom: what is named must be there."""
     roles = {role.name for role in spec.roles}
     known_roles = ", ".join(sorted(roles))
-    for index, diagnostic in enumerate(spec.diagnostics):
+    for path, diagnostic in _looks(spec):
         if diagnostic.role not in roles:
-            yield Problem(
-                f"spec.diagnostics[{index}].role", f"{diagnostic.role} is not among spec.roles ({known_roles})"
-            )
+            yield Problem(f"{path}.role", f"{diagnostic.role} is not among spec.roles ({known_roles})")
     actions = {action.name for action in spec.actions} if isinstance(spec, RunbookSpec) else set()
     for path, outcome in _outcomes(spec):
         given = [each for each in (outcome.action, outcome.runbook, outcome.escalate) if each is not None]
@@ -227,7 +286,10 @@ def _references(spec: Triage) -> Iterator[Problem]:
             yield Problem("spec.symptom", f"{spec.symptom} is not among spec.variables")
         for index, action in enumerate(spec.actions):
             if action.role not in roles:
-                yield Problem(f"spec.actions[{index}].role", f"{action.role} is not among spec.roles ({known_roles})")
+                brought = ", ".join(each.name for each in TYPES[action.type].companions(action))
+                also = f"; it also looks at {brought} there" if brought else ""
+                text = f"{action.role} is not among spec.roles ({known_roles}){also}"
+                yield Problem(f"spec.actions[{index}].role", text)
 
 
 def _regex_problem(pattern: str) -> str | None:
@@ -249,8 +311,11 @@ def _values(spec: Triage) -> Iterator[Problem]:
             check_value(parameter, parameter.default)
         except (ValueError, re2.error) as error:
             yield Problem(f"spec.parameters[{index}].default", str(error))
-    for index, diagnostic in enumerate(spec.diagnostics):
-        path = f"spec.diagnostics[{index}]"
+    for path, diagnostic in _looks(spec):
+        if diagnostic.command is not None and diagnostic.command.parser not in {None, *JC_PARSERS}:
+            known = ", ".join(sorted(JC_PARSERS))
+            text = f"{diagnostic.command.parser} is not among the parsers of jc that are used: {known}"
+            yield Problem(f"{path}.command.parser", text)
         if diagnostic.journal is not None:
             patterns = {"match": diagnostic.journal.match, **diagnostic.journal.extract}
             for name, pattern in patterns.items():
@@ -259,6 +324,8 @@ def _values(spec: Triage) -> Iterator[Problem]:
                 if message := _regex_problem(pattern):
                     field = "match" if name == "match" else f"extract.{name}"
                     yield Problem(f"{path}.journal.{field}", message)
+    if isinstance(spec, RunbookSpec):
+        yield from _argument_values(spec)
     if isinstance(spec, RunbookSpec) and "$(" not in spec.verify.window:
         try:
             if seconds(spec.verify.window) >= seconds(spec.verify.timeout):
@@ -268,3 +335,27 @@ def _values(spec: Triage) -> Iterator[Problem]:
                 )
         except ValueError as error:
             yield Problem("spec.verify.window", str(error))
+
+
+def _argument_values(spec: RunbookSpec) -> Iterator[Problem]:
+    """Arguments that are written out and that no host would accept."""
+    for index, action in enumerate(spec.actions):
+        path = f"spec.actions[{index}]"
+        if action.command is not None:
+            # What a template becomes is not known here; it is judged again when the packet is made.
+            words = tuple(re.sub(r"\$\([^()]*\)", "x", word) for word in action.command.argv)
+            if not action.command.argv[0].startswith("$(") and (problem := words_problem(words)):
+                yield Problem(f"{path}.command.argv", problem)
+        for number, method in enumerate(action.methods or ()):
+            where = f"{path}.methods[{number}]"
+            vacuum, rotate = method.journal_vacuum, method.logrotate
+            if vacuum is not None and "$(" not in vacuum.older_than and seconds(vacuum.older_than) < _HOUR:
+                yield Problem(f"{where}.journalVacuum.olderThan", f"{vacuum.older_than} is less than the least of 1h")
+            if rotate is not None and not rotate.config.startswith(("/", "$(")):
+                yield Problem(f"{where}.logrotate.config", f"{rotate.config} is not an absolute path")
+        if action.ansible_scale is not None:
+            for field in ("playbook", "inventory"):
+                value = getattr(action.ansible_scale, field)
+                if value.startswith(("/", "-")) or ".." in value.split("/"):
+                    text = f"{value} must be a path below the project folder that the control node declares"
+                    yield Problem(f"{path}.ansibleScale.{field}", text)

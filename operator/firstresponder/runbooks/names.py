@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from firstresponder.api.runbook import Triage
@@ -35,3 +36,16 @@ def free_of_evidence(spec: Triage) -> frozenset[str]:
         if not compiled(variable.expression, names).names <= free:
             free -= {variable.name}
     return free
+
+
+def diagnostics_behind(spec: Triage, sources: Iterable[str]) -> frozenset[str]:
+    """The diagnostics that these expressions rest on, directly or through variables."""
+    names = names_in(spec)
+    variables = {variable.name: variable.expression for variable in spec.variables}
+    wanted, found = list(sources), set[str]()
+    while wanted:
+        for name in compiled(wanted.pop(), names).names - found:
+            found.add(name)
+            if name in variables:
+                wanted.append(variables[name])
+    return frozenset(found & {diagnostic.name for diagnostic in spec.diagnostics})

@@ -9,7 +9,7 @@ import re2
 
 from firstresponder.api.base import JSON, duration_seconds, quantity_value
 from firstresponder.api.runbook import Parameter
-from firstresponder.safety import shown
+from firstresponder.safety.neutralise import shown
 
 _PATTERNS = {
     "hostname": r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?",
@@ -65,8 +65,20 @@ def check_value(parameter: Parameter, value: JSON) -> None:
             raise ValueError(f"{value!r} does not match {pattern}")
 
 
-def resolve(declared: Sequence[Parameter], overrides: Mapping[str, JSON]) -> ResolvedParameters:
-    """Defaults with the overrides laid over them. Raises InvalidParameter; nothing is ever clamped."""
+def _from_label(parameter: Parameter, text: str) -> JSON:
+    """A label's text as the value that it stands for: labels are always text, numbers of parameters are not."""
+    if parameter.type in {"number", "integer"} and re2.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,9})?", text):
+        return float(text)
+    return text
+
+
+def resolve(
+    declared: Sequence[Parameter], overrides: Mapping[str, JSON], labels: Mapping[str, str] | None = None
+) -> ResolvedParameters:
+    """Defaults, the alert's labels where a parameter takes its value from one, and the overrides over all of them.
+
+    Raises InvalidParameter; nothing is ever clamped. An empty label counts as none, as it does in Prometheus.
+    """
     known = {parameter.name: parameter for parameter in declared}
     for name in overrides:
         if name not in known:
@@ -75,11 +87,16 @@ def resolve(declared: Sequence[Parameter], overrides: Mapping[str, JSON]) -> Res
     values: dict[str, JSON] = {}
     text: dict[str, str] = {}
     for name, parameter in known.items():
-        value = overrides.get(name, parameter.default)
+        label = parameter.from_alert_label
+        text_of_label = (labels or {}).get(label, "") if label is not None and name not in overrides else ""
+        if text_of_label:
+            source, value = f"spec.alert.labels.{label} ({name})", _from_label(parameter, text_of_label)
+        else:
+            source, value = f"spec.parameters.{name}", overrides.get(name, parameter.default)
         try:
             check_value(parameter, value)
         except ValueError as error:
-            raise InvalidParameter(f"spec.parameters.{name}: {shown(str(error), 500)}") from None
+            raise InvalidParameter(f"{source}: {shown(str(error), 500)}") from None
         values[name] = _number(parameter, value) if parameter.type in {"number", "integer", "quantity"} else value
         text[name] = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
     return ResolvedParameters(values, text)

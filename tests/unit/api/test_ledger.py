@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from firstresponder.api.ledger import HostInfo, LedgerAnswer, LedgerState, attempt_id, parse_answer, parse_info
+from firstresponder.api.ledger import (
+    HostInfo,
+    LedgerAnswer,
+    LedgerState,
+    PreviewAnswer,
+    PreviewRequest,
+    attempt_id,
+    parse_answer,
+    parse_info,
+    parse_preview,
+)
 
 ID = "0123456789abcdef" * 4
 OTHER_ID = "f" * 64
@@ -117,6 +127,64 @@ def test_info_is_read() -> None:
 
 def test_a_host_may_declare_no_action() -> None:
     assert parse_info(INFO.replace("restart-unit renew-certificate", "").encode()).actions == ()
+
+
+def test_a_host_says_what_can_be_previewed_and_one_of_before_there_were_previews_says_nothing() -> None:
+    assert parse_info(INFO.encode()).previews == ()
+    assert parse_info(f"{INFO}previews=\n".encode()).previews == ()
+    assert parse_info(f"{INFO}previews=ansible-scale b\n".encode()).previews == ("ansible-scale", "b")
+
+
+PREVIEW = f"preview=ansible-scale\nboot={BOOT}\nresult=success\nexit=0\ntruncated=no\n"
+
+
+def test_a_preview_is_asked_for_argument_by_argument() -> None:
+    request = PreviewRequest("ansible-scale", ("playbooks/api.yml", "", "6"), 120)
+    assert request.text() == "preview ansible-scale\ntimeout 120\narg playbooks/api.yml\narg \narg 6\n"
+
+
+def test_a_preview_is_read_with_its_output() -> None:
+    answer = parse_preview("ansible-scale", f"{PREVIEW}output=PLAY\noutput=\noutput=exit=3\n".encode())
+    assert answer == PreviewAnswer(
+        boot=BOOT, result="success", exit_status=0, truncated=False, output=("PLAY", "", "exit=3")
+    )
+    assert answer.succeeded
+
+
+@pytest.mark.parametrize(
+    ("change", "succeeded", "truncated"),
+    [
+        (("exit=0", "exit=2"), False, False),
+        (("result=success\nexit=0", "result=timeout\nexit="), False, False),
+        (("exit=0", "exit="), False, False),
+        (("truncated=no", "truncated=yes"), True, True),
+    ],
+)
+def test_a_preview_succeeded_only_if_it_ran_to_its_end_and_says_if_it_was_cut(
+    change: tuple[str, str], succeeded: bool, truncated: bool
+) -> None:
+    answer = parse_preview("ansible-scale", PREVIEW.replace(*change).encode())
+    assert (answer.succeeded, answer.truncated) == (succeeded, truncated)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "empty or cut off"),
+        (PREVIEW[:-1], "empty or cut off"),
+        (PREVIEW.replace("ansible-scale", "other"), "another action"),
+        (PREVIEW.replace("truncated=no\n", ""), "truncated= is missing"),
+        (PREVIEW.replace("exit=0", "exit=zero"), "exit= has a malformed value"),
+        (f"{PREVIEW}claimedAt=1\n", "unknown line"),
+        ("refused=not declared\n", "refused: not declared"),
+        ("refused=\n", "without a readable reason"),
+    ],
+)
+def test_a_preview_not_exactly_in_form_is_none(text: str, problem: str) -> None:
+    answer = parse_preview("ansible-scale", text.encode())
+    assert answer == PreviewAnswer(error=answer.error)
+    assert problem in answer.error
+    assert not answer.succeeded
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from rich.console import Console, RenderableType
 
 from firstresponder.api.incident import Incident, Phase
+from firstresponder.cli.incident_view import incident_view
+from firstresponder.cli.packet_view import packet_view
 from firstresponder.incident.report import Report, report_of, values_text
 from firstresponder.incident.report_json import document
 from firstresponder.incident.report_markdown import code, markdown, prose
 from firstresponder.safety.neutralise import neutralise
-from tests.unit.incident.world import World, awaiting_approval, incident, leak, recovered
+from tests.unit.incident import test_methods, test_scale
+from tests.unit.incident.world import World, awaiting_approval, dry_run, incident, leak, recovered
 
 HOSTILE = (
     "# heading\n## more\n- item\n[link](https://evil.example) ![image](https://evil.example/x.png) <b>html</b>\n"
@@ -200,6 +204,82 @@ def test_a_packet_changed_after_it_was_made_is_told(change: dict[str, Any]) -> N
     assert not report.packet_intact
     assert "does not match its digest" in markdown(report)
     assert reported(world).packet_intact
+
+
+def test_methods_that_were_not_needed_are_not_called_done() -> None:
+    world = test_methods.after_the_first()
+    world.values["disk"]["usedPercent"] = 60.0
+    world.settle()
+    world.pass_time(minutes=3)
+    assert world.phase() == Phase.RESOLVED
+    assert "done (logrotate-force not needed), verified" in reported(world).headline.happened
+
+
+def test_the_packet_of_a_scale_shows_the_counts_and_an_incomplete_preview_loudly() -> None:
+    world = test_scale.waiting(preview=dry_run(skipped=2))
+    report = reported(world)
+    action = document(report)["decision_packet"]["proposed_action"]
+    assert action == {
+        "type": "scale_service",
+        "target": "api-gateway",
+        "host": "control-1",
+        "tool": "ansible-playbook",
+        "current_count": 4,
+        "desired_count": 6,
+        "desired_delta": "+2",
+    }
+    assert report.packet is not None
+    for width in (80, 200):
+        screen = on_terminal(packet_view(report.packet, world.now), width)
+        assert "4 → 6 (+2)" in screen
+        assert screen.count("INCOMPLETE: 2 tasks were skipped") == 2
+        assert "+instances: 6" in screen
+        assert max(len(line) for line in screen.splitlines()) <= width
+    assert "**INCOMPLETE: 2 tasks were skipped" in markdown(report)
+    (preview,) = document(report)["decision_packet"]["preview"]
+    assert "2 tasks were skipped" in preview["incomplete"]
+
+
+def test_the_packet_of_several_methods_shows_each_order_and_what_skips_the_rest() -> None:
+    world = test_methods.waiting()
+    report = reported(world)
+    assert report.packet is not None
+    screen = on_terminal(packet_view(report.packet, world.now), 80)
+    assert "by journald-vacuum, logrotate-force" in screen
+    assert "2 of 2, only after the one before succeeded" in screen
+    assert "disk.usedPercent < 80; looked at before each method" in screen
+    packet = document(report)["decision_packet"]
+    assert packet["proposed_action"]["type"] == "free_disk_space"
+    assert packet["proposed_action"]["methods"] == ["journald_vacuum", "logrotate_force"]
+    assert packet["until"] == "disk.usedPercent < 80"
+    assert len(packet["orders"]) == 2
+
+
+def test_a_way_back_is_told_with_the_failure_that_it_follows() -> None:
+    world = test_scale.offered()
+    report = reported(world)
+    assert "undo scale-out" in report.headline.happened
+    assert "Tried before: scale-out on control-1: Succeeded" in report.headline.happened
+    assert report.headline.command == "kubectl approve high-cpu-1-2 -n prod"
+    screen = on_terminal(incident_view(report, world.now), 80)
+    assert "FixFailed: not verified within 15m" in screen
+    assert "a human takes over, whatever becomes of it" in " ".join(screen.split())
+
+
+def test_in_observe_mode_no_approval_is_missing() -> None:
+    world = World()
+    world.runbook["spec"]["mode"] = "Observe"
+    world.settle()
+    report = reported(world)
+    assert (report.packet is not None, report.approvals_missing) == (True, 0)
+    assert "approvals given" not in on_terminal(incident_view(report, world.now), 80)
+
+
+def on_terminal(view: RenderableType, width: int) -> str:
+    screen = Console(width=width, markup=False, emoji=False, highlight=False)
+    with screen.capture() as captured:
+        screen.print(view)
+    return captured.get()
 
 
 def told(world: World, text: str) -> Incident:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Never, cast
 
 from firstresponder.api.command import CommandOutput
-from firstresponder.api.diagnostics import ConfigValueArguments, JournalArguments, MemoryArguments
+from firstresponder.api.diagnostics import ConfigValueArguments, HttpArguments, JournalArguments, MemoryArguments
 from firstresponder.api.hosts import Host
 from firstresponder.controller.accounts import Accounts
 from firstresponder.controller.diagnostics import Diagnostics
@@ -176,3 +176,72 @@ async def test_an_argument_that_cannot_be_sent_is_unavailable() -> None:
     (one,) = found.evidence
     assert one.unavailable is not None
     assert one.unavailable.reason == "BadArgument"
+
+
+class HangingPool(FakePool):
+    """Hosts that answer who they are and nothing else, or not even that."""
+
+    def __init__(self, *silent: str) -> None:
+        super().__init__({})
+        self._silent = silent
+
+    async def run(self, target: Target, stdin: bytes, **_: Any) -> CommandOutput:
+        if stdin == b"info\n" and target.name not in self._silent:
+            return CommandOutput(INFO, b"", 0)
+        return await _never()
+
+
+async def _never() -> Never:
+    await asyncio.get_running_loop().create_future()
+    raise AssertionError
+
+
+async def test_what_has_not_answered_within_the_time_of_all_is_left_out_and_said() -> None:
+    async def hangs(url: str, seconds: float) -> dict[str, Any]:
+        return await _never()
+
+    http = ProbeRequest("page", "target", None, "http", HttpArguments(url="http://x/", from_="operator"), None)
+    probes = (memory("one", "a"), memory("two", "silent"), http)
+    looking = Diagnostics(
+        cast(SshPool, HangingPool("silent")), cast(Accounts, FakeAccounts()), lambda: NOW, fetch=hangs
+    )
+    async with asyncio.timeout(30):  # nothing here ever answers: without a bound it would wait for ever
+        found = await looking.observe(
+            Observe("r", probes, ("a", "silent")), {name: host(name) for name in ("a", "silent")}, within=0.05
+        )
+    assert [each.name for each in found.evidence] == ["one", "two", "page"]
+    for each in found.evidence:
+        assert each.unavailable is not None
+        assert each.unavailable.reason == "TimedOut"
+        assert each.unavailable.message == "no answer within the time that all of them had together"
+
+
+async def test_what_answered_within_the_time_of_all_is_kept() -> None:
+    found = await diagnostics(FakePool({"a": {}})).observe(
+        Observe("r", (memory("one", "a"),), ("a",)), {"a": host("a")}, within=30.0
+    )
+    assert [each.unavailable for each in found.evidence] == [None]
+
+
+async def test_the_operator_looks_itself_without_asking_any_host() -> None:
+    asked = []
+
+    async def answers(url: str, seconds: float) -> dict[str, Any]:
+        asked.append((url, seconds))
+        return {"ok": True, "status": 200}
+
+    request = ProbeRequest("page", "target", None, "http", HttpArguments(url="http://x/", from_="operator"), 3.0)
+    looking = Diagnostics(cast(SshPool, FakePool({})), cast(Accounts, FakeAccounts()), lambda: NOW, fetch=answers)
+    found = await looking.observe(Observe("r", (request,), ()), {})
+    (page,) = found.evidence
+    assert asked == [("http://x/", 3.0)]
+    assert (page.values, page.source, page.host) == ({"ok": True, "status": 200}, "operator", None)
+    assert (found.hosts, found.unreachable) == ({}, {})
+
+
+async def test_a_url_that_the_operator_must_not_ask_is_a_piece_of_evidence_that_says_so() -> None:
+    arguments = HttpArguments(url="http://169.254.169.254/", from_="operator")
+    request = ProbeRequest("page", "target", None, "http", arguments, None)
+    (page,) = (await diagnostics(FakePool({})).observe(Observe("r", (request,), ()), {})).evidence
+    assert page.unavailable is not None
+    assert page.unavailable.reason == "BadArgument"

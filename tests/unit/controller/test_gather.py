@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from firstresponder.api.incident import Incident
+from firstresponder.api.ledger import PreviewAnswer
 from firstresponder.api.runbook import RunbookSpec
 from firstresponder.controller.cache import Cache
 from firstresponder.controller.gather import Facts, Gatherer
@@ -162,7 +163,9 @@ async def test_an_object_that_cannot_be_read_does_not_hide_the_others() -> None:
 
 
 async def test_what_effects_brought_back_is_in_the_snapshot() -> None:
-    snapshot = await Server(pinned()).gather(Facts(gate=Gate(safe=True), refusal="busy", sealing=True))
+    dry = PreviewAnswer(result="success")
+    snapshot = await Server(pinned()).gather(Facts(gate=Gate(safe=True), preview=dry, refusal="busy", sealing=True))
+    assert snapshot.preview == dry
     assert (snapshot.gate, snapshot.refusal, snapshot.sealing) == (Gate(safe=True), "busy", True)
 
 

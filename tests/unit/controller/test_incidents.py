@@ -11,7 +11,7 @@ import pytest
 
 from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.incident import Incident, IncidentStatus, Phase
-from firstresponder.api.ledger import LedgerAnswer, LedgerState
+from firstresponder.api.ledger import LedgerAnswer, LedgerState, PreviewAnswer, PreviewRequest
 from firstresponder.controller import incidents
 from firstresponder.controller.effects import ClusterEffects, HostEffects
 from firstresponder.controller.gather import Facts, Gatherer
@@ -26,6 +26,7 @@ from firstresponder.incident.plan import (
     Observe,
     Pin,
     Plan,
+    RunPreview,
     Seal,
     SendOrder,
 )
@@ -80,6 +81,7 @@ class World:
             "close_request": None,
             "check_gate": Gate(safe=True),
             "observe": Observation(NOW, ()),
+            "run_preview": PreviewAnswer(result="success"),
             "ask_ledger": LedgerAnswer(LedgerState.ABSENT),
             "send_order": LedgerAnswer(LedgerState.ABSENT, refused="busy"),
             "seal": LedgerAnswer(LedgerState.SEALED),
@@ -157,6 +159,7 @@ async def test_facts_are_dropped_after_a_status_write(drive: Callable[..., Any])
         (Pin("Runbook", "r-1"), Facts(pinned="r-1")),
         (CheckGate(), Facts(gate=Gate(safe=True))),
         (Observe("r", (), ()), Facts(observation=Observation(NOW, ()))),
+        (RunPreview("h", PreviewRequest("a", (), 1)), Facts(preview=PreviewAnswer(result="success"))),
         (AskLedger("h", "a"), Facts(ledger=LedgerAnswer(LedgerState.ABSENT))),
         (
             SendOrder("h", "order", 1.0),
@@ -171,6 +174,12 @@ async def test_what_an_effect_brings_back_is_known_at_the_next_pass(
     world = World([Plan(effect=effect), Plan()])
     await drive(world)
     assert world.facts == [Facts(), brought]
+
+
+async def test_a_preview_is_known_together_with_what_was_observed_before_it(drive: Callable[..., Any]) -> None:
+    world = World([Plan(effect=Observe("r", (), ())), Plan(effect=RunPreview("h", PreviewRequest("a", (), 1))), Plan()])
+    await drive(world)
+    assert world.facts[-1] == Facts(observation=Observation(NOW, ()), preview=PreviewAnswer(result="success"))
 
 
 async def test_samples_are_remembered_until_the_incident_is_gone(drive: Callable[..., Any]) -> None:

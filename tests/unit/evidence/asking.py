@@ -26,7 +26,7 @@ def seen(name: str, output: CommandOutput, /, not_before: float | None = None, *
     """The value that the probe reads from the output; it has no field that the probe does not promise."""
     probe = PROBES[name]
     values = probe.parse(probe.arguments(**arguments), output, context(not_before))
-    assert values.keys() <= probe.fields
+    assert values.keys() <= probe.fields.keys()
     return values
 
 

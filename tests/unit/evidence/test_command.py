@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import jc
 import pytest
 
 from firstresponder.api.command import CommandOutput
 from firstresponder.evidence.catalogue import PROBES
+from firstresponder.evidence.command import JC_PARSERS
 from firstresponder.evidence.probe import Reason, Unobserved
 from tests.unit.evidence.asking import argv, printed, seen, unseen
 
@@ -67,3 +69,46 @@ def test_only_what_the_policy_knows_is_sent_to_a_host() -> None:
         with pytest.raises(Unobserved, match=r"argv\[[0-9]\]: ") as unobserved:
             argv("command", argv=refused)
         assert unobserved.value.reason is Reason.BAD_ARGUMENT
+
+
+FREE: dict[str, Any] = {"argv": ["free", "-b"], "output": "jc", "parser": "free"}
+TABLE = """\
+               total        used        free      shared  buff/cache   available
+Mem:     25276510208  1131458560 20274110464    12689408  4213493760 24145051648
+Swap:              0           0           0
+"""
+
+
+def test_a_table_is_read_by_a_parser_of_jc() -> None:
+    memory, swap = seen("command", printed(TABLE), **FREE)["jc"]
+    assert (memory["type"], memory["available"], swap["total"]) == ("Mem", 24145051648, 0)
+
+
+def test_a_table_comes_without_what_could_be_a_secret_and_without_nulls() -> None:
+    sysctl: dict[str, Any] = {"argv": ["sysctl", "-a"], "output": "jc", "parser": "sysctl"}
+    text = "kernel.hostname = api-03\nkernel.token = abc\n"
+    assert seen("command", printed(text), **sysctl) == {"jc": {"kernel.hostname": "api-03"}}
+
+
+@pytest.mark.parametrize("parser", sorted(JC_PARSERS))
+@pytest.mark.parametrize("stdout", ["", "\n", "garbage\n", "{}\n", "\0\xff"])
+def test_a_table_that_a_parser_cannot_read_or_finds_empty_is_not_an_observation(parser: str, stdout: str) -> None:
+    arguments: dict[str, Any] = {**FREE, "parser": parser}
+    unseen("command", printed(stdout), Reason.UNPARSEABLE, **arguments)
+    unseen("command", printed("", "x: Permission denied\n"), Reason.NO_PERMISSION, **arguments)
+    unseen("command", printed(TABLE, truncated=True), Reason.TRUNCATED, **arguments)
+
+
+def test_a_localised_table_answers_to_none_of_the_names_that_are_asked_for() -> None:
+    table = TABLE.replace("total", "gesamt").replace("used", "benutzt").replace("free", "frei")
+    rows = seen("command", printed(table.replace("Mem:", "Spei:")), **FREE)["jc"]
+    assert not {"total", "used", "free"} & rows[0].keys()
+    assert rows[0]["type"] != "Mem"
+
+
+def test_only_parsers_that_are_known_to_be_strict_are_used() -> None:
+    for parser in ("uptime", "xml", "date", "nobody"):
+        with pytest.raises(Unobserved, match="parser: ") as unobserved:
+            argv("command", argv=["free"], output="jc", parser=parser)
+        assert unobserved.value.reason is Reason.BAD_ARGUMENT
+    assert {each.replace("-", "_") for each in JC_PARSERS} <= set(jc.parser_mod_list(show_hidden=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firstresponder.api import diagnostics
+from firstresponder.api.command import CommandOutput
 from firstresponder.evidence.catalogue import PROBES
 from firstresponder.evidence.probe import Reason, Unobserved
 from tests.unit.evidence.asking import argv, printed, seen, unseen
@@ -31,11 +34,40 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "postgresConnections": {"application": "payroll"},
     "command": {"argv": ["uptime"], "output": "json"},
 }
+LOCALISED: dict[str, CommandOutput] = {
+    "processes": printed(
+        "=== top 9\ntop - 10:00:00 an 3 Tage\n\n"
+        "top - 10:00:01 an 3 Tage\n%CPU(s):  1,2 be,  0,5 sy,  0,0 ni, 98,0 un,  0,1 wa\n\n"
+        "PID BENUTZER %CPU %MEM BEFEHL\n  1 root 0,0 0,1 systemd\n=== ps\n 1 0 init.scope\n"
+    ),
+    "journal": printed("-- Keine Einträge --\njournalctl=1 any={\n"),
+    "memory": printed("SpeicherGesamt: 1000 kB\nSpeicherVerfügbar: 250 kB\n"),
+    "unit": printed("LadeStatus=geladen\nAktivStatus=aktiv\n"),
+    "http": printed("", "exitcode=0\nstatus=200\nseconds=0,003428\n"),
+    "inventory": printed("[WARNUNG]: Kein Inventar gefunden\n"),
+    "disk": printed("1B-Blöcke Benutzt Verfügbar INodes IBenutzt Eingehängt auf\n 100 50 50 10 5 /\n"),
+    "directories": printed(
+        "of=1 used=4096*100-50\0path=1\x0010\t/var/log\0du=1 sort=0\0",
+        "du: Zugriff auf '/var/log/x' nicht möglich: Datei oder Verzeichnis nicht gefunden\n",
+    ),
+    "configValue": printed("", "cat: /etc/payroll/db.yml: Datei oder Verzeichnis nicht gefunden\n", 1),
+    "tcp": printed("read=0\nbash: connect: Verbindungsaufbau abgelehnt\nstatus=1\n"),
+    "resolve": printed("read=0\ngetent: Name oder Dienst nicht bekannt\nstatus=2\n"),
+    "ping": printed(
+        "5 Pakete übertragen, 5 empfangen, 0% Paketverlust, Zeit 812ms\n"
+        "Umlaufzeit min/mittel/max/mdev = 0,040/0,043/0,049/0,003 ms\nping=0\n"
+    ),
+    "interfaces": printed("", 'Gerät "eth0" existiert nicht.\n', 1),
+    "postgresPing": printed("", "psql: Fehler: FATAL:  tut mir leid, schon zu viele Verbindungen\n", 2),
+    "postgresConnections": printed("", "psql: Fehler: FATAL:  tut mir leid, schon zu viele Verbindungen\n", 2),
+    "command": printed(" 10:00:00 an 3 Tage,  1 Benutzer,  Durchschnittslast: 0,00, 0,01, 0,05\n"),
+}
+"""What the programs might print in another language than the C locale's."""
 each_probe = pytest.mark.parametrize("name", ARGUMENTS)
 
 
 def test_the_catalogue_has_a_probe_for_each_kind_of_diagnostic() -> None:
-    assert set(PROBES) == set(diagnostics.PROBES) == set(ARGUMENTS)
+    assert set(PROBES) == set(diagnostics.PROBES) == set(ARGUMENTS) == set(LOCALISED)
     fields = {field.alias: field for field in diagnostics.Diagnostic.model_fields.values()}
     for name, probe in PROBES.items():
         assert fields[name].annotation == probe.arguments | None
@@ -67,6 +99,21 @@ def test_a_lost_session_is_not_an_observation(name: str) -> None:
 def test_cut_output_is_not_an_observation(name: str) -> None:
     unseen(name, printed("anything", truncated=True), Reason.TRUNCATED, **ARGUMENTS[name])
     unseen(name, printed("anything", status=None, truncated=True), Reason.TRUNCATED, **ARGUMENTS[name])
+
+
+@each_probe
+def test_localised_output_is_not_an_observation(name: str) -> None:
+    with pytest.raises(Unobserved):
+        seen(name, LOCALISED[name], **ARGUMENTS[name])
+
+
+@each_probe
+def test_no_probe_leaves_the_c_locale_that_the_host_runs_it_in(name: str) -> None:
+    locales = re.findall(r"\b(?:LC_[A-Z]+|LANG(?:UAGE)?)=\S*", " ".join(argv(name, **ARGUMENTS[name])))
+    assert set(locales) <= {"LC_ALL=C.UTF-8"}  # the same words and numbers, for a program that needs UTF-8
+    program = (Path(__file__).parents[3] / "host" / "firstresponder-observe").read_text()
+    assert re.search(r"^ +--setenv=LC_ALL=C ", program, re.MULTILINE)
+    assert program.index("export LC_ALL=C ") < program.index("systemd-run")
 
 
 @each_probe

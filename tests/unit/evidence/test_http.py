@@ -136,6 +136,6 @@ def test_curl_obeys_no_configuration_follows_nothing_and_gives_up_before_we_do()
     command = argv("http", **URL)
     assert command[4] == "--disable"
     assert "--location" not in command
-    assert command[command.index("--max-time") + 1] == "8.0"
+    assert command[command.index("--max-time") + 1] == "6.0"
     assert command[command.index("--proto") + 1] == "=http,https"
     assert command[-2:] == ("--url", "http://10.0.0.3/health")

@@ -57,6 +57,6 @@ def test_anything_else_says_nothing_about_the_name(output: CommandOutput, reason
 
 
 def test_the_name_is_an_argument_of_a_constant_script() -> None:
-    assert argv("resolve", **NAME)[3:] == ("bash", "8.0", "dependency-service")
+    assert argv("resolve", **NAME)[3:] == ("bash", "6.0", "dependency-service")
     with pytest.raises(Unobserved, match="name: "):
         argv("resolve", name="x; id")

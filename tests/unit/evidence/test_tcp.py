@@ -68,7 +68,7 @@ def test_anything_else_says_nothing_about_the_port(output: CommandOutput, reason
 def test_the_script_is_constant_and_waits_less_than_the_host() -> None:
     command = argv("tcp", **PORT)
     assert command[:2] == ("bash", "-c")
-    assert command[3:] == ("bash", "8.0", "10.0.0.3", "5432")
+    assert command[3:] == ("bash", "6.0", "10.0.0.3", "5432")
     assert argv("tcp", host="::1", port="$(port)".replace("$(port)", "80"))[2] == command[2]
 
 

@@ -128,3 +128,18 @@ def test_the_unit_is_never_taken_for_an_option() -> None:
 def test_what_is_no_name_of_one_unit_is_refused(name: str) -> None:
     with pytest.raises((Unobserved, ValueError), match=r"is not a unit's name|at least 1"):
         argv("unit", unit=name)
+
+
+@pytest.mark.parametrize(
+    ("text", "seen_as"),
+    [
+        ("API gateway 2.4.1", "API gateway 2.4.1"),
+        ("a = b", "a = b"),
+        ("", None),
+        ("login with password=hunter2", None),
+        ("\x1b[31mred", None),
+        ("x" * 257, None),
+    ],
+)
+def test_a_description_is_whole_and_harmless_or_left_out(text: str, seen_as: str | None) -> None:
+    assert unit(f"{RUNNING}Description={text}\n").get("description") == seen_as

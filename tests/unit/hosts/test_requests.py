@@ -8,7 +8,7 @@ import asyncssh
 import pytest
 
 from firstresponder.api.command import CommandOutput
-from firstresponder.api.ledger import LedgerAnswer, LedgerState, attempt_id
+from firstresponder.api.ledger import LedgerAnswer, LedgerState, PreviewAnswer, PreviewRequest, attempt_id
 from firstresponder.hosts import ledger, observe
 from firstresponder.hosts.errors import (
     AuthenticationFailed,
@@ -134,6 +134,34 @@ async def test_a_seal_is_asked_for_by_the_attempts_id() -> None:
     pool = Answers(told(about("sealed")))
     assert (await ledger.seal(pool, TARGET, ID)).state is LedgerState.SEALED
     assert pool.asked == [f"seal {ID}\n".encode()]
+
+
+PREVIEW = PreviewRequest("ansible-scale", ("playbooks/api.yml", "6"), 120)
+DRY = f"preview=ansible-scale\nboot={BOOT}\nresult=success\nexit=0\ntruncated=no\noutput=PLAY\n"
+
+
+async def test_a_preview_is_sent_as_it_is_and_its_answer_read() -> None:
+    pool = Answers(told(DRY))
+    answer = await ledger.run_preview(pool, TARGET, PREVIEW)
+    assert answer == PreviewAnswer(boot=BOOT, result="success", exit_status=0, output=("PLAY",))
+    assert pool.asked == [PREVIEW.text().encode()]
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (told("refused=not declared\n", 78), "not declared"),
+        (told(DRY, 1), "contradicts"),
+        (told(DRY, None), "lost on the way"),
+        (told(DRY, truncated=True), "lost on the way"),
+        (HostUnreachable("ConnectionLost", "gone"), "gone"),
+        (CommandTimedOut("TimedOut", "slow"), "slow"),
+    ],
+)
+async def test_a_preview_in_doubt_is_none(answer: CommandOutput | Exception, word: str) -> None:
+    found = await ledger.run_preview(Answers(answer), TARGET, PREVIEW)
+    assert (found.result, found.succeeded) == (None, False)
+    assert word in found.error
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,24 @@ def test_a_guard_that_is_true_is_followed_and_nothing_else_is_judged() -> None:
     assert [verdict.name for verdict in decision.verdicts] == ["stranger"]
 
 
+def test_of_several_guards_that_are_true_all_are_told_whatever_their_order() -> None:
+    data = {
+        "name": "corruption",
+        "when": "m.corrupt",
+        "then": {"escalate": {"reason": "ManualActionRequired", "to": ["dba"], "humanAction": "Ask a DBA."}},
+    }
+    decisions = [
+        decided(spec(hypothesis("a", 90, "true"), guards=guards), stranger=True, corrupt=True)
+        for guards in ([GUARD, data], [data, GUARD])
+    ]
+    assert decisions[0] == decisions[1]
+    over = decisions[0].conclusion
+    assert isinstance(over, HandOver)
+    assert (over.reason, over.to) == ("ManualActionRequired", ("dba", "security"))
+    assert over.human_action == "Ask a DBA. Judge."
+    assert "SecurityIncident: guard stranger: m.stranger = true" in over.message
+
+
 def test_a_guard_that_is_unknown_hands_over_even_when_a_hypothesis_holds() -> None:
     assert reason(decided(spec(hypothesis("a", 90, "m.sick"), guards=[GUARD]))) == "EvidenceUnavailable"
 
@@ -112,7 +130,8 @@ def test_the_likeliest_holding_hypothesis_wins_wherever_it_stands_in_the_file() 
 
 
 @pytest.mark.parametrize(
-    ("likelihoods", "expected"), [((60, 40), None), ((60, 41), "AmbiguousRootCause"), ((60, 60), "AmbiguousRootCause")]
+    ("likelihoods", "expected"),
+    [((60, 39), None), ((60, 40), None), ((60, 41), "AmbiguousRootCause"), ((60, 60), "AmbiguousRootCause")],
 )
 def test_less_than_twenty_points_apart_is_ambiguous_and_exactly_twenty_is_not(
     likelihoods: tuple[int, int], expected: str | None
@@ -134,7 +153,7 @@ def test_the_margin_of_the_policy_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("likelihood", "expected"), [(40, None), (41, "EvidenceUnavailable"), (95, "EvidenceUnavailable")]
+    ("likelihood", "expected"), [(39, None), (40, None), (41, "EvidenceUnavailable"), (95, "EvidenceUnavailable")]
 )
 def test_an_unknown_hypothesis_above_the_margin_hides_the_truth(likelihood: int, expected: str | None) -> None:
     decision = decided(spec(hypothesis("a", 60, "m.sick"), hypothesis("b", likelihood, "m.nobody > 1.0")))

@@ -207,6 +207,26 @@ def test_a_bad_parameter_is_refused_by_name_and_never_clamped(parameters: dict[s
     assert "spec.parameters." in world.incident.status.escalation.message
 
 
+@pytest.mark.parametrize(
+    ("label", "reason"), [("90", None), ("101", "PreconditionFailed"), ("high", "PreconditionFailed")]
+)
+def test_a_parameter_can_come_from_a_label_of_the_alert_and_is_checked_like_any_other(
+    label: str, reason: str | None
+) -> None:
+    runbook = high_cpu()
+    runbook["spec"]["parameters"][0]["fromAlertLabel"] = "threshold"
+    world = World(runbook=runbook, incident=incident(alert={"name": "High", "labels": {"threshold": label}}))
+    world.settle()
+    assert world.reason == reason
+    if reason is None:
+        assert world.incident.status.parameters["cpuThreshold"] == "90"
+        world.review("alice@example.com")
+        world.settle()
+        world.values = recovered()
+        world.pass_time(minutes=6)
+        assert world.phase() == Phase.RESOLVED
+
+
 def test_an_abort_before_the_start_ends_without_a_run() -> None:
     world = approved()
     world.patch(abort=True)
@@ -485,20 +505,18 @@ def test_an_unreachable_target_escalates_at_once_with_what_was_tried() -> None:
     assert "timed out" in world.incident.status.escalation.message
 
 
-def test_a_scale_out_is_named_as_not_supported() -> None:
-    values = leak()
-    values["errors"] = {"count": 0, "mostRepeated": 0}
-    values["oom"] = {"count": 0, "extracted": {}}
-    world = World(values=values)
-    world.settle()
-    assert world.reason == "ActionNotSupported"
-
-
-def test_a_runbook_in_observe_mode_proposes_and_never_asks() -> None:
+def test_a_runbook_in_observe_mode_proposes_word_for_word_and_never_asks() -> None:
     world = World()
     world.runbook["spec"]["mode"] = "Observe"
     world.settle()
     assert world.reason == "ManualActionRequired"
+    assert world.incident.status.escalation is not None
+    assert "would restart api-gateway.service on api-gateway-03" in world.incident.status.escalation.message
+    packet = world.incident.status.decision_packet
+    assert packet is not None
+    assert packet.bound.orders[0].arguments[0] == "api-gateway.service"
+    assert (world.request, world.incident.status.approval_request_ref, world.runs) == (None, None, [])
+    world.settle()
     assert world.request is None
 
 
@@ -512,14 +530,13 @@ def test_a_missing_action_class_is_told_before_a_packet_exists() -> None:
 
 def test_a_packet_that_cannot_be_made_is_told_and_not_tried_for_ever() -> None:
     runbook = high_cpu()
-    guard = runbook["spec"]["guards"][0]
-    # Each is within its own limit, but with symptom and hypothesis they are more preconditions than a packet holds.
-    runbook["spec"]["guards"] = [guard | {"name": f"guard-{number}"} for number in range(16)]
+    # Within its limit as it is written, and too long with the service's name in it.
+    runbook["spec"]["actions"][0]["rollback"]["plan"] = "$(service)" * 200
     world = World(runbook=runbook)
     world.settle()
     assert (world.phase(), world.reason) == (Phase.ESCALATED, "InvalidRunbook")
     assert world.incident.status.escalation is not None
-    assert "preconditions" in world.incident.status.escalation.message
+    assert "rollback_plan" in world.incident.status.escalation.message
 
 
 def test_texts_that_grow_by_what_is_put_into_them_fit_where_they_are_kept() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from firstresponder.api.runbook import RunbookSpec
+from firstresponder.api.runbook import Role, RunbookSpec
 from firstresponder.expressions import TemplateError
 from firstresponder.incident import look
 from tests.unit.incident.world import high_cpu, host
@@ -35,3 +35,17 @@ def test_no_element_of_a_list_may_come_from_evidence() -> None:
 
 def test_what_has_no_template_stays_as_it_is() -> None:
     assert looked({"name": "more", "tcp": {"host": "$(service)", "port": 80}}) == {"host": "api-gateway", "port": "80"}
+
+
+def test_what_needs_the_address_of_a_role_without_a_host_is_not_looked_at() -> None:
+    written = high_cpu()["spec"]
+    path = {"name": "path", "tcp": {"host": "$(hosts.spare.address)", "port": 22}}
+    spec = RunbookSpec.model_validate({**written, "diagnostics": [path, *written["diagnostics"]]})
+    hosts = {"target": host()}
+    setting = look.setting_of("api-gateway", {each.name: each.default for each in spec.parameters}, hosts)
+    with pytest.raises(TemplateError, match="spare"):  # of a role that the runbook does not know
+        look.observe("high-cpu", spec, setting, hosts)
+    spec.roles.append(Role(name="spare"))
+    probes = look.observe("high-cpu", spec, setting, hosts).probes
+    assert "path" not in {each.name for each in probes}
+    assert "processes" in {each.name for each in probes}

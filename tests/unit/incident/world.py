@@ -18,7 +18,7 @@ from firstresponder.api.base import with_condition
 from firstresponder.api.escalationpolicy import EscalationPolicySpec
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Evidence, Incident, Phase, RevisionReference, Unavailable
-from firstresponder.api.ledger import HostInfo, LedgerAnswer, LedgerState, attempt_id
+from firstresponder.api.ledger import HostInfo, LedgerAnswer, LedgerState, PreviewAnswer, attempt_id
 from firstresponder.api.runbook import Runbook, TriagePlaybook
 from firstresponder.incident.machine import reconcile
 from firstresponder.incident.plan import (
@@ -29,9 +29,11 @@ from firstresponder.incident.plan import (
     CreateRequest,
     Effect,
     Event,
+    Experiment,
     Observe,
     Pin,
     Plan,
+    RunPreview,
     Seal,
     SendOrder,
 )
@@ -41,6 +43,7 @@ from firstresponder.runbooks.revision import revision_of
 OPERATOR = "system:serviceaccount:first-responder:operator"
 MACHINE, BOOT, OTHER_BOOT = "a" * 32, "1" * 8 + "-1111-1111-1111-" + "1" * 12, "2" * 8 + "-2222-2222-2222-" + "2" * 12
 INVOCATION = "c" * 32
+DECLARED = ("restart-unit", "ansible-scale", "journal-vacuum", "logrotate", "tmpfiles-clean", "command")
 START = datetime(2026, 3, 14, 3, 8, 0, tzinfo=UTC)
 HIGH_CPU = Path(__file__).parents[3] / "runbooks" / "high-cpu.yaml"
 
@@ -73,6 +76,88 @@ def leak() -> dict[str, dict[str, Any]]:
     }
 
 
+def busy() -> dict[str, dict[str, Any]]:
+    """The same under legitimate load, with four of at most eight instances."""
+    values = leak()
+    values["errors"] = {"count": 0, "mostRepeated": 0}
+    values["oom"] = {"count": 0, "extracted": {}}
+    values["replicas"] = {"count": 4, "max": 8}
+    return values
+
+
+def disk_full() -> dict[str, Any]:
+    """A runbook for a full disk with three methods, on the world's one host."""
+    methods = [
+        {"name": "journald-vacuum", "when": "logsDominate", "journalVacuum": {"olderThan": "$(retention)"}},
+        {"name": "logrotate-force", "when": "logsDominate", "logrotate": {"config": "/etc/logrotate.conf"}},
+        {"name": "tmpfiles-clean", "when": "tempDominates", "tmpfilesClean": {}, "timeout": "1m"},
+    ]
+    return {
+        "kind": "Runbook",
+        "metadata": {"name": "high-cpu"},
+        "spec": {
+            "match": {"types": ["HighCPU"]},
+            "roles": [{"name": "target"}],
+            "parameters": [{"name": "retention", "type": "duration", "default": "7d", "minimum": "1d"}],
+            "diagnostics": [
+                {"name": "disk", "disk": {"path": "/"}},
+                {"name": "logs", "directories": {"path": "/var/log", "of": "/"}},
+                {"name": "temp", "directories": {"path": "/tmp", "of": "/"}},
+                {"name": "strangers", "processes": {}},
+            ],
+            "variables": [
+                {"name": "diskFull", "expression": "disk.usedPercent > 90"},
+                {"name": "logsDominate", "expression": "logs.sharePercent > 80"},
+                {"name": "tempDominates", "expression": "temp.sharePercent > 80"},
+            ],
+            "symptom": "diskFull",
+            "guards": [
+                {
+                    "name": "stranger",
+                    "when": "strangers.hostCpuPercent > 99",
+                    "then": {"escalate": {"reason": "SecurityIncident", "to": ["security"], "humanAction": "Judge."}},
+                }
+            ],
+            "hypotheses": [
+                {
+                    "name": "full",
+                    "likelihood": 60,
+                    "when": "diskFull",
+                    "rootCause": {"summary": "the disk is full"},
+                    "then": {"action": "free-disk-space"},
+                }
+            ],
+            "otherwise": {"escalate": {"reason": "UnknownRootCause", "humanAction": "Look."}},
+            "actions": [
+                {
+                    "name": "free-disk-space",
+                    "methods": methods,
+                    "until": "disk.usedPercent < 80",
+                    "risk": {"dataRisk": "logs older than $(retention) are lost"},
+                    "rollback": {"plan": "Freed data cannot come back."},
+                    "approval": {"class": "free-disk-space", "prompt": "Clean up?"},
+                }
+            ],
+            "verify": {
+                "window": "1m",
+                "timeout": "10m",
+                "criteria": [{"name": "disk", "require": "disk.usedPercent < 80"}],
+                "onFailure": {"escalate": {"reason": "FixFailed", "humanAction": "Grow the disk."}},
+            },
+        },
+    }
+
+
+def full() -> dict[str, dict[str, Any]]:
+    """What the diagnostics of disk_full see when logs fill the disk."""
+    return {
+        "disk": {"usedPercent": 95.0},
+        "logs": {"sharePercent": 85.0},
+        "temp": {"sharePercent": 3.0},
+        "strangers": {"hostCpuPercent": 10.0},
+    }
+
+
 def recovered() -> dict[str, dict[str, Any]]:
     """The same after a restart that helped."""
     values = leak()
@@ -94,6 +179,25 @@ def host(name: str = "api-gateway-03", **labels: str) -> Host:
             },
         }
     )
+
+
+def control_node() -> Host:
+    """The host that Ansible runs on."""
+    node = host("control-1", **{"firstresponder.dev/role": "control-node"})
+    spec = node.spec.model_copy(update={"address": "10.0.0.9", "host_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5CCCCC"]})
+    return node.model_copy(update={"spec": spec})
+
+
+def action_class(name: str, kind: str) -> ActionClass:
+    spec = {"description": name, "risk": "Low", "actionTypes": [kind]}
+    return ActionClass.model_validate({"metadata": {"name": name}, "spec": spec})
+
+
+def dry_run(skipped: int = 0) -> PreviewAnswer:
+    """What a control node answers when a playbook was run dry."""
+    recap = f"localhost : ok=3 changed=2 unreachable=0 failed=0 skipped={skipped} rescued=0 ignored=0"
+    output = ("TASK [start instances]", "+instances: 6", "PLAY RECAP *********", recap)
+    return PreviewAnswer(boot=BOOT, result="success", exit_status=0, output=output)
 
 
 def incident(**spec: Any) -> Incident:
@@ -134,6 +238,10 @@ class World:
     ledger: LedgerAnswer | None = None
     """What the host answers about the attempt; None plays an honest host."""
     answer_to_order: LedgerAnswer | None = None
+    preview: PreviewAnswer = field(default_factory=dry_run)
+    declared: tuple[str, ...] = DECLARED
+    previews: tuple[str, ...] = ("ansible-scale",)
+    """What the hosts declare: actions, and those that can be run dry."""
     revision_problem: str = ""
     policy: EscalationPolicySpec | None = None
     playbook: dict[str, Any] | None = None
@@ -152,12 +260,10 @@ class World:
     def __post_init__(self) -> None:
         if not self.classes:
             self.classes = {
-                "restart-unit": ActionClass.model_validate(
-                    {
-                        "metadata": {"name": "restart-unit"},
-                        "spec": {"description": "Restart", "risk": "Low", "actionTypes": ["restartUnit"]},
-                    }
-                )
+                "restart-unit": action_class("restart-unit", "restartUnit"),
+                "ansible-scale": action_class("ansible-scale", "ansibleScale"),
+                "free-disk-space": action_class("free-disk-space", "methods"),
+                "run-command": action_class("run-command", "command"),
             }
 
     # What the core sees
@@ -238,6 +344,10 @@ class World:
             case Observe():
                 self._facts["observation"] = self._observed(effect)
                 self._facts.pop("gate", None)
+            case Experiment():
+                self._facts["experiments"] = self._observed(effect.observe)
+            case RunPreview():
+                self._facts["preview"] = self.preview
             case CheckGate():
                 self._facts["gate"] = self.gate
             case CreateRequest():
@@ -288,7 +398,7 @@ class World:
     def _observed(self, effect: Observe) -> Observation:
         evidence = []
         for probe in effect.probes:
-            blind = self.unreachable.get(probe.host) or (None if probe.name in self.values else "not observed")
+            blind = self.unreachable.get(probe.host or "") or (None if probe.name in self.values else "not observed")
             evidence.append(
                 Evidence(
                     name=probe.name,
@@ -301,7 +411,9 @@ class World:
                     unavailable=Unavailable(reason="NotReachable", message=blind) if blind else None,
                 )
             )
-        info = HostInfo(MACHINE, self.boot, 5000, self.now.timestamp() + self.clock_offset, ("restart-unit",))
+        info = HostInfo(
+            MACHINE, self.boot, 5000, self.now.timestamp() + self.clock_offset, self.declared, previews=self.previews
+        )
         hosts = {name: info for name in effect.hosts if name not in self.unreachable}
         return Observation(self.now, tuple(evidence), hosts, self.unreachable)
 

@@ -11,9 +11,11 @@ import pytest
 import yaml
 
 from firstresponder.runbooks.lint import lint
+from tests.unit.incident.world import disk_full
 
 RUNBOOKS = Path(__file__).parents[3] / "runbooks"
 HIGH_CPU: dict[str, Any] = yaml.safe_load((RUNBOOKS / "high-cpu.yaml").read_text())["spec"]
+THREADS = {"name": "threads", "command": {"argv": ["ps", "-eL"], "output": "lines"}}
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -74,6 +76,42 @@ def test_a_shipped_runbook_has_no_problem(path: Path) -> None:
             lambda s: s["variables"][1].update(signal="$(memory.free)"),
             "spec.variables[1].signal: memory (memory) has no field free",
         ),
+        (lambda s: s.update(experiments=[THREADS, THREADS]), "spec.experiments[1].name: threads is already"),
+        (
+            lambda s: s.update(experiments=[{**THREADS, "name": "errors"}]),
+            "spec.experiments[0].name: errors is already",
+        ),
+        (lambda s: s.update(experiments=[{**THREADS, "role": "x"}]), "spec.experiments[0].role: x is not among"),
+        (lambda s: s.update(experiments=[{**THREADS, "memory": {}}]), "spec.experiments[0]: give exactly one probe"),
+        (
+            lambda s: s.update(experiments=[{"name": "page", "http": {"url": "http://$(oom.extracted.request)/"}}]),
+            "spec.experiments[0].http.url: $(oom) comes from evidence",
+        ),
+        (
+            lambda s: s.update(experiments=[{"name": "heap", "journal": {"kernel": True, "extract": {"x": "(("}}}]),
+            "spec.experiments[0].journal.extract.x: not a usable",
+        ),
+        (
+            lambda s: (s.update(experiments=[THREADS]), s["hypotheses"][0].update(when="threads.lines.size() > 400")),
+            "spec.hypotheses[0].when: threads is not known here",
+        ),
+        (
+            lambda s: (s.update(experiments=[THREADS]), s["guards"][0].update(when="baseline.threads.lines == []")),
+            "spec.guards[0].when: baseline has no threads: it holds what spec.diagnostics saw",
+        ),
+        (
+            lambda s: (
+                s.update(experiments=[THREADS]),
+                s["actions"][0]["approval"].update(prompt="$(threads.lines)?"),
+            ),
+            "spec.actions[0].approval.prompt: $(threads) is not known here",
+        ),
+        (
+            lambda s: s["diagnostics"].append(
+                {"name": "load", "command": {"argv": ["uptime"], "output": "jc", "parser": "uptime"}}
+            ),
+            "spec.diagnostics[6].command.parser: uptime is not among the parsers of jc that are used: dpkg-l, free",
+        ),
         (lambda s: s["guards"][0].update(when="'x' in errors"), "spec.guards[0].when: "),
         (lambda s: s.update(surprise=1), "spec.surprise: Extra inputs are not permitted"),
     ],
@@ -84,8 +122,98 @@ def test_a_problem_is_named_by_its_field(change: Change, problem: str) -> None:
     assert [str(each) for each in lint("Runbook", spec) if str(each).startswith(problem)], lint("Runbook", spec)
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda a: a.pop("until"), "until: missing: methods need a condition"),
+        (lambda a: a.update(until="1 == 1"), "until: is always true"),
+        (lambda a: a.update(until="disk.percent < 80"), "until: disk (disk) has no field percent"),
+        (lambda a: a["approval"].pop("class"), "approval.class: missing: name the ActionClass of methods"),
+        (lambda a: a["methods"][1].update(name="journald-vacuum"), "methods[1].name: journald-vacuum is there twice"),
+        (lambda a: a["methods"][0].update(when="nobody"), "methods[0].when: nobody is not known"),
+        (lambda a: a["methods"][0].update(when="disk.usedPercent + 1.0"), "methods[0].when: gives a value"),
+        (lambda a: a["methods"][0].update(tmpfilesClean={}), "methods[0]: give exactly one of journalVacuum"),
+        (
+            lambda a: a["methods"][0]["journalVacuum"].update(olderThan="59m"),
+            "methods[0].journalVacuum.olderThan: 59m is less",
+        ),
+        (
+            lambda a: a["methods"][1]["logrotate"].update(config="$(disk.usedPercent)"),
+            "methods[1].logrotate.config: $(disk) comes from evidence",
+        ),
+        (lambda a: a["methods"][1]["logrotate"].update(config="etc/x"), "methods[1].logrotate.config: etc/x is not an"),
+        (lambda a: a["rollback"].update(offerInverse=True), "rollback.offerInverse: methods has no inverse"),
+        (lambda a: a.update(command={"argv": ["/bin/true"]}), "give exactly one of restartUnit, ansibleScale, methods"),
+        (lambda a: a.update(methods=[]), "methods: List should have at least 1 item"),
+    ],
+)
+def test_a_problem_of_methods_is_named_by_its_field(change: Change, problem: str) -> None:
+    spec = disk_full()["spec"]
+    assert lint("Runbook", spec) == []
+    change(spec["actions"][0])
+    assert [str(each) for each in lint("Runbook", spec) if problem in str(each)], lint("Runbook", spec)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda a: a.update(until="cpuHigh"), "until: ansibleScale has no methods"),
+        (
+            lambda a: a["ansibleScale"].update(current="replicas.number"),
+            "ansibleScale.current: replicas (inventory) has",
+        ),
+        (
+            lambda a: a["ansibleScale"].update(playbook="../x.yml"),
+            "ansibleScale.playbook: ../x.yml must be a path below",
+        ),
+        (lambda a: a["ansibleScale"].update(inventory="/etc/x"), "ansibleScale.inventory: /etc/x must be a path below"),
+        (
+            lambda a: a["ansibleScale"].update(variable="$(replicas.count)"),
+            "ansibleScale.variable: $(replicas) comes from evidence",
+        ),
+        (lambda a: a["ansibleScale"].update(timeout="soon"), "ansibleScale.timeout: String should match pattern"),
+    ],
+)
+def test_a_problem_of_a_scale_is_named_by_its_field(change: Change, problem: str) -> None:
+    spec = copy.deepcopy(HIGH_CPU)
+    change(spec["actions"][1])
+    assert [str(each) for each in lint("Runbook", spec) if problem in str(each)], lint("Runbook", spec)
+
+
+@pytest.mark.parametrize(
+    ("argv", "problem"),
+    [
+        (["/usr/local/sbin/flush", "--service=$(service)"], None),
+        (["flush"], "command.argv: 'flush' is not the absolute path of a program"),
+        (["/bin/flush", "two words"], "command.argv: an argument is empty or holds white space"),
+        (["/bin/flush", "$(errors.count)"], "command.argv[1]: $(errors) comes from evidence"),
+        ([], "command.argv: List should have at least 1 item"),
+    ],
+)
+def test_a_command_is_linted_word_by_word(argv: list[str], problem: str | None) -> None:
+    spec = copy.deepcopy(HIGH_CPU)
+    action = spec["actions"][0]
+    del action["restartUnit"]
+    action["command"] = {"argv": argv}
+    action["approval"]["class"] = "run-command"
+    found = [str(each) for each in lint("Runbook", spec)]
+    assert found == [] if problem is None else any(problem in each for each in found), found
+
+
+def test_a_role_that_is_not_there_is_told_with_what_the_action_looks_at_by_itself() -> None:
+    spec = copy.deepcopy(HIGH_CPU)
+    spec["actions"][0]["role"] = "x"
+    assert any("it also looks at restart/unit there" in str(each) for each in lint("Runbook", spec))
+
+
 def test_all_problems_are_told_at_once() -> None:
     spec = copy.deepcopy(HIGH_CPU)
     spec["symptom"] = "fever"
     spec["hypotheses"][0]["when"] = "1 == 2"
     assert {problem.field for problem in lint("Runbook", spec)} >= {"spec.symptom", "spec.hypotheses[0].when"}
+
+
+def test_experiments_may_use_parameters_and_the_incidents_service() -> None:
+    spec = copy.deepcopy(HIGH_CPU)
+    spec["experiments"] = [THREADS, {"name": "heap", "journal": {"unit": "$(service).service", "since": "$(window)"}}]
+    assert lint("Runbook", spec) == []

@@ -73,3 +73,50 @@ def test_what_was_recorded_gives_the_same_values_again(kind: str, value: Any) ->
     declared = [parameter(type=kind, default=value)]
     first = resolve(declared, {})
     assert resolve(declared, recorded(declared, first.text)) == first
+
+
+def labelled(**fields: Any) -> Parameter:
+    return parameter(fromAlertLabel="mountpoint", **fields)
+
+
+def test_a_label_of_the_alert_is_the_value_where_the_incident_gives_none() -> None:
+    declared = [labelled(type="path", default="/")]
+    assert resolve(declared, {}, {"mountpoint": "/var"}).values == {"p": "/var"}
+    assert resolve(declared, {"p": "/srv"}, {"mountpoint": "/var"}).values == {"p": "/srv"}
+    for labels in ({}, {"mountpoint": ""}, {"other": "/var"}):
+        assert resolve(declared, {}, labels).values == {"p": "/"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "seen"), [("number", "-1.5", -1.5), ("integer", "7", 7.0), ("string", "7", "7")]
+)
+def test_a_labels_text_is_read_by_the_parameters_type(kind: str, text: str, seen: Any) -> None:
+    default = "a" if kind == "string" else 1
+    resolved = resolve([labelled(type=kind, default=default)], {}, {"mountpoint": text})
+    assert resolved.values == {"p": seen}
+    assert resolve(
+        [labelled(type=kind, default=default)], recorded([labelled(type=kind, default=default)], resolved.text)
+    ) == (resolved)
+
+
+@pytest.mark.parametrize(
+    ("fields", "text", "word"),
+    [
+        ({"type": "path", "default": "/"}, "../etc", "does not match"),
+        ({"type": "path", "default": "/"}, "/var\n", "does not match"),
+        ({"type": "path", "default": "/", "pattern": "/(var|srv)"}, "/etc", "does not match"),
+        ({"type": "number", "default": 1, "maximum": 9}, "10", "above the maximum"),
+        ({"type": "number", "default": 1}, "nan", "not a number"),
+        ({"type": "number", "default": 1}, "1e400", "not a number"),
+        ({"type": "integer", "default": 1}, "1.5", "not a whole number"),
+        ({"type": "string", "default": "a"}, "password=hunter2\x1b", "does not match"),
+    ],
+)
+def test_a_label_is_checked_like_any_override_and_named_without_secrets(
+    fields: dict[str, Any], text: str, word: str
+) -> None:
+    with pytest.raises(InvalidParameter) as error:
+        resolve([labelled(**fields)], {}, {"mountpoint": text})
+    assert "spec.alert.labels.mountpoint (p)" in str(error.value)
+    assert word in str(error.value)
+    assert "hunter2" not in str(error.value)

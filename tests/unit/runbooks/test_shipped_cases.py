@@ -7,16 +7,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from firstresponder.api.runbook import Runbook
+from firstresponder.api.runbook import Runbook, TriagePlaybook
 from firstresponder.incident.rehearse import CaseResult, rehearse
 
 RUNBOOKS = Path(__file__).parents[3] / "runbooks"
+KINDS: dict[str, type[Runbook | TriagePlaybook]] = {"Runbook": Runbook, "TriagePlaybook": TriagePlaybook}
 
 
 def _cases() -> list[tuple[str, CaseResult]]:
     found = []
     for path in sorted(RUNBOOKS.glob("*.yaml")):
-        runbook = Runbook.model_validate(yaml.safe_load(path.read_text()))
+        document = yaml.safe_load(path.read_text())
+        runbook = KINDS[document["kind"]].model_validate(document)
         found += [(f"{path.stem}: {result.name}", result) for result in rehearse(runbook.spec)]
     return found
 
@@ -24,6 +26,13 @@ def _cases() -> list[tuple[str, CaseResult]]:
 @pytest.mark.parametrize(("name", "result"), _cases(), ids=lambda value: value if isinstance(value, str) else "")
 def test_a_case_of_a_shipped_runbook_comes_out_as_it_expects(name: str, result: CaseResult) -> None:
     assert result.differences == (), name
+
+
+@pytest.mark.parametrize("path", sorted(RUNBOOKS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_cause_of_a_shipped_runbook_is_found_in_one_of_its_cases(path: Path) -> None:
+    spec = yaml.safe_load(path.read_text())["spec"]
+    found = {case["expect"].get("cause") for case in spec["tests"]["cases"]}
+    assert {each["name"] for each in spec["hypotheses"]} <= found
 
 
 def test_a_wrong_expectation_is_noticed() -> None:

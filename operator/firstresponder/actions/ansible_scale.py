@@ -1,0 +1,68 @@
+"""Change the size of a pool by an Ansible playbook on the control node, after a dry run of the very same arguments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from firstresponder.actions.action import ActionType, Given, HostAction, kebab
+from firstresponder.api.base import duration_seconds
+from firstresponder.api.runbook import Action, AnsibleScale
+
+_PREVIEW_SECONDS = 120.0
+_RECAP = re.compile(r"^PLAY RECAP \**\s*$")
+_SKIPPED = re.compile(r"\bskipped=([0-9]+)")
+
+
+def _scale(action: Action) -> AnsibleScale:
+    assert action.ansible_scale is not None  # noqa: S101 - this type's actions have it
+    return action.ansible_scale
+
+
+def _arguments(action: Action, given: Given) -> tuple[str, ...]:
+    scale, count = _scale(action), given.count
+    if count is None:
+        raise ValueError("the desired count is not known")
+    return (
+        given.render(scale.playbook),
+        given.render(scale.inventory),
+        ",".join(scale.tags),
+        given.render(scale.variable),
+        str(count.desired),
+    )
+
+
+def _target(action: Action, given: Given) -> str:
+    del action
+    return given.render("$(service)")
+
+
+def _steps(action: Action, given: Given) -> tuple[HostAction, ...]:
+    return (HostAction(kebab(_TYPE), _arguments(action, given), duration_seconds(_scale(action).timeout)),)
+
+
+def _preview(action: Action, given: Given) -> HostAction:
+    return HostAction(kebab(_TYPE), _arguments(action, given), _PREVIEW_SECONDS)
+
+
+def _gaps(lines: Sequence[str]) -> str | None:
+    """By the recap: a task that was skipped in the dry run may run in earnest."""
+    start = next((number for number, line in enumerate(lines) if _RECAP.match(line)), None)
+    counts = [match for line in lines[start + 1 :] if (match := _SKIPPED.search(line))] if start is not None else []
+    if not counts:
+        return "it has no PLAY RECAP that would tell whether tasks were skipped"
+    skipped = sum(int(match[1]) for match in counts)
+    return f"{skipped} tasks were skipped, and may run when it is applied" if skipped else None
+
+
+_TYPE = "ansibleScale"
+TYPE = ActionType(
+    name=_TYPE,
+    verb="scale",
+    reported="scale_service",
+    target=_target,
+    steps=_steps,
+    tool="ansible-playbook",
+    preview=_preview,
+    gaps=_gaps,
+)

@@ -1,0 +1,41 @@
+"""Run one command line that the host declares word for word, for what no other type of action does."""
+
+from __future__ import annotations
+
+from firstresponder.actions.action import ActionType, Given, HostAction
+from firstresponder.api.base import duration_seconds
+from firstresponder.api.runbook import Action, Command
+
+
+def words_problem(argv: tuple[str, ...]) -> str | None:
+    """Why no host could have declared this command line; None if one could."""
+    if not argv[0].startswith("/"):
+        return f"{argv[0]!r} is not the absolute path of a program"
+    if any(not word or " " in word for word in argv):
+        return "an argument is empty or holds white space, so the words of the command line could not be told apart"
+    return None
+
+
+def _command(action: Action) -> Command:
+    assert action.command is not None  # noqa: S101 - this type's actions have it
+    return action.command
+
+
+def _argv(action: Action, given: Given) -> tuple[str, ...]:
+    argv = tuple(given.render(word) for word in _command(action).argv)
+    if problem := words_problem(argv):
+        raise ValueError(problem)
+    return argv
+
+
+def _steps(action: Action, given: Given) -> tuple[HostAction, ...]:
+    return (HostAction("command", _argv(action, given), duration_seconds(_command(action).timeout)),)
+
+
+TYPE = ActionType(
+    name="command",
+    verb="run",
+    reported="run_command",
+    target=lambda action, given: " ".join(_argv(action, given)),
+    steps=_steps,
+)

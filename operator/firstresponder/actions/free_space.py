@@ -1,0 +1,42 @@
+"""Free disk space by methods that are carried out one after the other until the target is met."""
+
+from __future__ import annotations
+
+from firstresponder.actions.action import ActionType, Given, HostAction, kebab
+from firstresponder.api.base import duration_seconds
+from firstresponder.api.runbook import Action, Method
+
+_LEAST_RETENTION = 3600
+
+
+def _arguments(method: Method, given: Given) -> tuple[str, ...]:
+    if method.journal_vacuum is not None:
+        retention = int(duration_seconds(given.render(method.journal_vacuum.older_than)))
+        if retention < _LEAST_RETENTION:
+            raise ValueError(f"{method.name}: a retention of {retention} s is less than the hour that no host deletes")
+        return (str(retention),)
+    if method.logrotate is not None:
+        return (given.render(method.logrotate.config),)
+    return ()
+
+
+def _steps(action: Action, given: Given) -> tuple[HostAction, ...]:
+    del action
+    return tuple(
+        HostAction(
+            name=kebab(method.given[0]),
+            arguments=_arguments(method, given),
+            timeout=duration_seconds(method.timeout),
+            method=method.name,
+        )
+        for method in given.methods
+    )
+
+
+TYPE = ActionType(
+    name="methods",
+    verb="free",
+    reported="free_disk_space",
+    target=lambda _action, _given: "disk space",
+    steps=_steps,
+)

@@ -1,0 +1,76 @@
+"""The orders of a packet and the attempts that carry them out: which is next, and how its start is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from firstresponder.api.incident import Attempt, AttemptState, IncidentStatus
+from firstresponder.api.ledger import attempt_id
+from firstresponder.api.packet import DecisionPacket, Order
+from firstresponder.incident.record import noted, updated
+
+
+def order_id(packet: DecisionPacket, order: Order) -> str:
+    """The id of the attempt that carries the order out."""
+    return attempt_id(order.text(packet.digest))
+
+
+def order_ids(packet: DecisionPacket) -> tuple[str, ...]:
+    """The ids of all attempts that the packet may lead to, in their order."""
+    return tuple(order_id(packet, order) for order in packet.bound.orders)
+
+
+def order_of(packet: DecisionPacket, attempt: Attempt) -> Order | None:
+    """The packet's order that this attempt carries out; None if no order of the packet has that id."""
+    return next((order for order in packet.bound.orders if order_id(packet, order) == attempt.id), None)
+
+
+def started(status: IncidentStatus) -> Attempt | None:
+    """The attempt whose end is not recorded yet."""
+    return next((each for each in status.attempts if each.state == AttemptState.STARTED), None)
+
+
+def next_order(packet: DecisionPacket, attempts: Sequence[Attempt]) -> Order | None:
+    """The order after those that succeeded; None when there is none, when not all before it succeeded, and when there
+    was none before: the first one begins with the approval."""
+    orders = packet.bound.orders
+    made = [each for each in attempts if each.packet_digest == packet.digest]
+    done = len(made)
+    if not 0 < done < len(orders) or [each.id for each in made] != list(order_ids(packet)[:done]):
+        return None
+    return orders[done] if all(each.state == AttemptState.SUCCEEDED for each in made) else None
+
+
+def method_of(packet: DecisionPacket, order: Order) -> str | None:
+    """The method that an order stands for, where the action has several."""
+    return dict(zip(order_ids(packet), packet.bound.proposed_action.methods, strict=False)).get(order_id(packet, order))
+
+
+def attempt_name(attempt: Attempt) -> str:
+    """What an attempt tried, for people: the action, with the method that it took."""
+    name = f"{attempt.action} ({attempt.method})" if attempt.method is not None else attempt.action
+    return f"undo {name}" if attempt.undoes is not None else name
+
+
+def begun(status: IncidentStatus, packet: DecisionPacket, order: Order, now: datetime) -> IncidentStatus:
+    """The status with the order's attempt Started. It is written before the order is sent: from then on only the
+    host's ledger knows what happened."""
+    bound = packet.bound
+    attempt = Attempt(
+        id=order_id(packet, order),
+        ordinal=order.attempt,
+        action=bound.proposed_action.name,
+        method=method_of(packet, order),
+        undoes=bound.undoes,
+        host=bound.proposed_action.host,
+        machine=order.host,
+        boot=order.boot,
+        not_after=order.not_after,
+        packet_digest=packet.digest,
+        state=AttemptState.STARTED,
+        start_time=now,
+    )
+    what = [attempt_name(attempt)] + ([bound.proposed_action.target] if attempt.method is None else [])
+    text = f"{' '.join(what)} on {attempt.host}"
+    return updated(noted(status, now, "ActionStarted", text), attempts=[*status.attempts, attempt])

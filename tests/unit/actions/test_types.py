@@ -1,0 +1,167 @@
+"""What a host is asked for by each type of action, and what that type itself has to say."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from firstresponder.actions.action import Count, Given, kebab
+from firstresponder.actions.catalogue import TYPES
+from firstresponder.api.packet import Order
+from firstresponder.api.runbook import ACTION_TYPES, METHODS, Action
+
+UNIT = {"loadState": "loaded", "invocationID": "c" * 32, "timeoutStartSeconds": 90, "timeoutStopSeconds": 30}
+RECAP = "PLAY RECAP *********************************************************************"
+
+
+def action(**kind: Any) -> Action:
+    common = {"name": "x", "risk": {}, "rollback": {"plan": "STOP"}, "approval": {"prompt": "?", "class": "x"}}
+    return Action.model_validate({**common, **kind})
+
+
+def given(**more: Any) -> Given:
+    values = {"service": "api", "retention": "7d", "short": "30m", "empty": ""}
+    return Given(lambda text: re.sub(r"\$\((\w+)\)", lambda m: values[m[1]], text), more.pop("seen", {}), **more)
+
+
+def methods(*kinds: dict[str, Any]) -> Action:
+    listed = [{"name": f"m{number}", "when": "true", **kind} for number, kind in enumerate(kinds)]
+    return action(methods=listed, until="x.y < 1")
+
+
+RESTART = action(restartUnit={"unit": "$(service).service", "timeout": "60s"})
+SCALE = action(
+    ansibleScale={
+        "playbook": "playbooks/$(service).yml",
+        "inventory": "inventories/production",
+        "tags": ["scale", "fast"],
+        "variable": "$(service)_instances",
+        "current": "r.count",
+        "desired": "r.count + 2.0",
+        "minimum": 1,
+        "maximum": "r.max",
+    }
+)
+
+
+def test_every_type_of_the_api_is_in_the_catalogue() -> None:
+    assert set(TYPES) == set(ACTION_TYPES)
+
+
+def test_the_api_speaks_of_a_type_as_a_runbook_writes_it() -> None:
+    assert [each.type for each in (RESTART, SCALE, methods({"tmpfilesClean": {}}))] == [
+        "restartUnit",
+        "ansibleScale",
+        "methods",
+    ]
+
+
+def test_a_restart_names_the_running_instance_and_has_the_time_that_the_unit_itself_may_take() -> None:
+    (step,) = TYPES["restartUnit"].steps(RESTART, given(seen={"x/unit": UNIT}))
+    assert (step.name, step.arguments, step.timeout) == ("restart-unit", ("api.service", "c" * 32), 155)
+    (step,) = TYPES["restartUnit"].steps(RESTART, given(seen={"x/unit": {"loadState": "loaded"}}))
+    assert (step.arguments, step.timeout) == (("api.service",), 60)
+
+
+@pytest.mark.parametrize(
+    ("state", "fits"), [({"loadState": "loaded"}, True), ({"loadState": "masked"}, False), ({}, False)]
+)
+def test_only_a_unit_that_is_loaded_can_be_restarted(state: dict[str, str], fits: bool) -> None:
+    assert (TYPES["restartUnit"].unfit(RESTART, given(seen={"x/unit": state})) is None) == fits
+
+
+def test_a_restart_no_longer_fits_another_instance() -> None:
+    order = Order(
+        host="a" * 32,
+        boot="1" * 36,
+        action="restart-unit",
+        arguments=["api.service", "c" * 32],
+        timeout_seconds=60,
+        not_after=1,
+        not_after_uptime=1,
+        incident="u",
+        attempt=1,
+    )
+    changed = TYPES["restartUnit"].changed
+    assert changed(RESTART, order, {"x/unit": UNIT}) is None
+    assert changed(RESTART, order, {"x/unit": UNIT | {"invocationID": "d" * 32}})
+    assert changed(RESTART, order, {})
+    assert changed(RESTART, order.model_copy(update={"arguments": ["api.service"]}), {}) is None
+
+
+def test_a_scale_asks_for_the_resolved_number_and_its_preview_for_the_very_same() -> None:
+    asked = given(count=Count(4, 6))
+    (step,) = TYPES["ansibleScale"].steps(SCALE, asked)
+    words = ("playbooks/api.yml", "inventories/production", "scale,fast", "api_instances", "6")
+    assert (step.name, step.arguments, step.timeout) == ("ansible-scale", words, 600)
+    dry = TYPES["ansibleScale"].preview(SCALE, asked)
+    assert dry is not None
+    assert (dry.name, dry.arguments, dry.timeout) == ("ansible-scale", words, 120)
+
+
+def test_a_scale_without_a_count_is_no_scale() -> None:
+    with pytest.raises(ValueError, match="not known"):
+        TYPES["ansibleScale"].steps(SCALE, given())
+
+
+@pytest.mark.parametrize(
+    ("lines", "gap"),
+    [
+        ([RECAP, "a : ok=1 changed=1 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0"], None),
+        ([RECAP, "a : ok=1 skipped=1", "b : ok=1 skipped=2"], "3 tasks were skipped"),
+        (["a : ok=1 skipped=1"], "no PLAY RECAP"),
+        ([RECAP], "no PLAY RECAP"),
+        ([], "no PLAY RECAP"),
+        (["skipped=9 says a diff", RECAP, "a : ok=1 skipped=0"], None),
+    ],
+)
+def test_a_recap_tells_whether_tasks_were_skipped(lines: list[str], gap: str | None) -> None:
+    found = TYPES["ansibleScale"].gaps(lines)
+    assert found is None if gap is None else gap in (found or "")
+
+
+def test_each_method_becomes_one_thing_that_the_host_is_asked_for() -> None:
+    several = methods(
+        {"journalVacuum": {"olderThan": "$(retention)"}},
+        {"logrotate": {"config": "/etc/logrotate.conf"}, "timeout": "1m"},
+        {"tmpfilesClean": {}},
+    )
+    steps = TYPES["methods"].steps(several, given(methods=tuple(several.methods or ())))
+    assert [(step.name, step.arguments, step.timeout, step.method) for step in steps] == [
+        ("journal-vacuum", ("604800",), 300, "m0"),
+        ("logrotate", ("/etc/logrotate.conf",), 60, "m1"),
+        ("tmpfiles-clean", (), 300, "m2"),
+    ]
+
+
+@pytest.mark.parametrize("retention", ["$(short)", "59m"])
+def test_a_retention_of_less_than_an_hour_is_no_retention(retention: str) -> None:
+    several = methods({"journalVacuum": {"olderThan": retention}})
+    with pytest.raises(ValueError, match="less than the hour"):
+        TYPES["methods"].steps(several, given(methods=tuple(several.methods or ())))
+
+
+@pytest.mark.parametrize(
+    ("argv", "problem"),
+    [
+        (["/bin/flush", "--service=$(service)"], None),
+        (["/bin/flush", "$(empty)"], "empty"),
+        (["flush"], "absolute path"),
+        (["/bin/flush", "a b"], "white space"),
+    ],
+)
+def test_a_command_is_one_line_whose_words_can_be_told_apart(argv: list[str], problem: str | None) -> None:
+    command = action(command={"argv": argv})
+    if problem is None:
+        (step,) = TYPES["command"].steps(command, given())
+        assert (step.name, step.arguments) == ("command", ("/bin/flush", "--service=api"))
+    else:
+        with pytest.raises(ValueError, match=problem):
+            TYPES["command"].steps(command, given())
+
+
+@pytest.mark.parametrize("kind", [*METHODS, "restartUnit", "ansibleScale"])
+def test_a_types_file_on_the_host_is_its_name_in_kebab_case(kind: str) -> None:
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", kebab(kind))
