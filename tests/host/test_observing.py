@@ -106,8 +106,8 @@ def test_a_diagnostic_is_stopped_when_its_time_is_over(host: Host, wire: Wire) -
 
 
 def test_a_missing_program_is_told_apart(wire: Wire) -> None:
-    done = wire.observe("psql")
-    assert (done.returncode, done.stderr) == (127, "firstresponder-observe: psql: not found on this host\n")
+    done = wire.observe("gdb")
+    assert (done.returncode, done.stderr) == (127, "firstresponder-observe: gdb: not found on this host\n")
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,9 @@ def start_control_node(
     for path in (HERE / "ansible").rglob("*"):
         if path.is_file():
             copy(control, path, f"{PROJECT}/{path.relative_to(HERE / 'ansible')}")
-    for service in ("leaky-service", "leaky-service.service"):
-        copy(control, HERE / "services" / service, f"{PROJECT}/playbooks/files/{service}")
+    for unit in (HERE / "services").glob("*.service"):
+        for path in (unit, unit.with_suffix("")):
+            copy(control, path, f"{PROJECT}/playbooks/files/{path.name}")
     for user in (USER, PREVIEW_USER):
         _add_account(control, user)
         control.run(["runuser", "--user", user, "--", "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", _key(user)])

@@ -15,11 +15,12 @@
         host.leak(); host.degrade(); host.mine()           # real faults: see tests/testbed/services
         host.health()                                      # status code of the service's /health, seen inside
         host.stop()
+        hosts.start("api-gateway-04", service=None, prepared=False)   # a bare host: tests/testbed/control_node.py
 
 Each host is a real systemd booted by systemd-nspawn: own machine-id, SSH host key, boot-id, network and disk (an
-overlay over one shared Debian). The kernel, its clock and its uptime are this machine's. `Hosts` stops what it
-started and nothing else. When the process dies without a chance to, the hosts die with it; the empty folders and
-control groups that then remain are removed by the next `Hosts`.
+overlay over one shared Debian); hosts of one `Hosts` reach each other. The kernel, its clock and its uptime are this
+machine's. `Hosts` stops what it started and nothing else. When the process dies without a chance to, the hosts die
+with it; the empty folders and control groups that then remain are removed by the next `Hosts`.
 
 `python -m tests.testbed.hosts NAME…` starts hosts, prints them as JSON, one a line, and keeps them until SIGTERM or
 Ctrl-C.
