@@ -1,13 +1,12 @@
 """Memory that is really eaten: by the service, by another unit of the host, by a stranger.
 
-A host of the testbed shows this machine's memory, so what is short is relative here: a sixteenth of all memory
+A host of the testbed shows this machine's memory, so what is short is relative here: a twelfth of all memory
 is eaten, and the incident's parameter says that half of that is missed. One scene at a time, for the same reason.
 """
 
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,18 +17,17 @@ from tests.testbed import faults
 from tests.testbed.hosts import Host
 
 SERVICE, UNIT = "report-service", "report-service.service"
-_one_at_a_time = threading.Lock()
 
 
 @contextmanager
 def eaten(scenes: Scenes) -> Iterator[tuple[EmptyScene, Host, int, dict[str, Any]]]:
     """A scene, its host, how much to eat there, and the parameters under which memory is short then."""
-    with _one_at_a_time, scenes.empty() as scene:
+    with faults.alone_with_memory(), scenes.empty() as scene:
         host = scene.hosts.start("app-02", service=SERVICE)
         scene.stage.add_host(host, expected=("cache.service",))
         scene.catalogue("memory-leak")
         total, available = faults.memory(host)
-        size = total // 16
+        size = total // 12
         short = {"minAvailableMemory": str(available - size // 2), "dominantPercent": 5, "unexpectedPercent": 5}
         yield scene, host, size, short
 
@@ -48,7 +46,7 @@ def report(scene: EmptyScene, parameters: dict[str, Any]) -> str:
 def test_a_service_that_eats_the_memory_is_restarted_after_approval(scenes: Scenes) -> None:
     with eaten(scenes) as (scene, host, size, short):
         before = truth.invocation(host, UNIT)
-        host.order(f"hoard?{size}")
+        host.order("hoard", str(size))
         incident = report(scene, short)
         packet = scene.stage.wait_for_phase(incident, "AwaitingApproval")["decisionPacket"]
         proposed = {
@@ -61,7 +59,7 @@ def test_a_service_that_eats_the_memory_is_restarted_after_approval(scenes: Scen
         assert proposed.items() <= packet["bound"]["proposedAction"].items()
         signals = " ".join(each["signal"] for each in packet["shown"]["evidence"])
         assert "bytes of memory available" in signals
-        assert re.search(rf"one process of {UNIT} holds 6\.[0-9] % of memory", signals), signals
+        assert re.search(rf"one process of {UNIT} holds 8\.[0-9] % of memory", signals), signals
         assert truth.actions(host) == []
 
         scene.approve(incident)

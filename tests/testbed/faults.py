@@ -12,6 +12,10 @@ faults.fill(host, "/var/log/app.log", MIB)
 
 from __future__ import annotations
 
+import fcntl
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.testbed.hosts import HERE, Host, copy
@@ -50,6 +54,14 @@ def depend(target: Host, other: Host) -> str:
     target.write("/etc/hosts", f"{target.read('/etc/hosts')}{ELSEWHERE} {DEPENDENCY}\n")
     target.write("/etc/resolv.conf", f"nameserver {other.address}\n")
     return DEPENDENCY
+
+
+@contextmanager
+def alone_with_memory() -> Iterator[None]:
+    """Whoever judges this machine's memory holds this: nobody else eats of it meanwhile, in no process."""
+    with (Path(tempfile.gettempdir()) / "firstresponder-memory.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def memory(host: Host) -> tuple[int, int]:
