@@ -77,6 +77,9 @@ class EmptyScene:
             operator.stop()
             if error is not None:
                 error.add_note(f"The operator's log:\n{operator.log}")
+        if error is not None:
+            found = self.cluster.api().get(self.stage.path("incidents"))["items"]
+            error.add_note(yaml.safe_dump({each["metadata"]["name"]: each.get("status") for each in found}))
         self.hosts.__exit__(kind, error, trace)
         self.cluster.api().delete(f"/api/v1/namespaces/{self.namespace}")
 

@@ -118,8 +118,8 @@ def keep_journal(host: Host, *, old: int) -> None:
     copy(host, HERE / "age-journal", "/root/age-journal")
     host.run(["systemctl", "restart", "systemd-journald"])
     host.run(["journalctl", "--flush"])
-    blocks = "stat --format=%b /var/log/journal/*/*@*.journal 2>/dev/null | awk '{ sum += $1 } END { print sum + 0 }'"
-    chatter = "head -c 2000000 /dev/urandom | base64 --wrap=4000 | systemd-cat --identifier=chatter"
-    fill_it = f'while [ "$({blocks})" -lt "$1" ]; do {chatter}; journalctl --sync --rotate; done'
+    # Random bytes in base64 take about as much as before once the journal has compressed them.
+    chatter = "head -c 2M /dev/urandom | base64 --wrap=4000 | systemd-cat --identifier=chatter; journalctl --sync"
     age_it = "/root/age-journal 10 /var/log/journal/*/*@*.journal"
-    host.run(["sh", "-c", f"{fill_it}; {age_it}", "sh", str(old // 512)])
+    script = f'for _ in $(seq "$1"); do {chatter}; done; journalctl --rotate; journalctl --sync; {age_it}'
+    host.run(["sh", "-c", script, "sh", str(old // (2 * MIB))])
