@@ -156,6 +156,20 @@ def test_the_check_sees_that_sshd_does_not_read_our_file(prepared: Host) -> None
         prepared.run(["sed", "-i", "s/^#Include/Include/", "/etc/ssh/sshd_config"])
 
 
+def test_a_configuration_that_sshd_refuses_is_not_left_behind(host: Host) -> None:
+    host.run(["/root/host/install", "--remove"])
+    broken = "/etc/ssh/sshd_config.d/00-broken.conf"
+    host.write(broken, "NoSuchOption yes\n")
+    try:
+        refused = host.run(INSTALL, check=False)
+    finally:
+        host.run(["rm", broken])
+    assert refused.returncode == 69
+    assert "mend what sshd -t names" in refused.stderr
+    assert host.run(["ls", "/etc/ssh/sshd_config.d"]).stdout == ""
+    host.run(INSTALL)
+
+
 def test_removal_leaves_the_host_as_it_was(host: Host) -> None:
     host.run(["/root/host/install", "--remove"])
     before = state(host)

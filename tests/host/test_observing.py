@@ -60,6 +60,7 @@ def test_info_tells_what_an_order_is_bound_to(host: Host, wire: Wire) -> None:
     assert re.fullmatch(r"[0-9]+", info["uptime"])
     assert re.fullmatch(r"[0-9]+\.[0-9]{9}", info["time"])
     assert "restart-unit" in info["actions"].split()
+    assert info["os"].startswith("Debian GNU/Linux ")
     assert info["version"] == "1"
 
 

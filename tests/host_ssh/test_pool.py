@@ -70,6 +70,7 @@ async def test_without_the_queue_sshd_would_refuse_sessions(
 async def test_each_account_has_its_own_connection(pool: SshPool, host: Host, other_host: Host) -> None:
     assert (await info(pool, observing(host))).machine == host.machine_id
     assert (await info(pool, observing(other_host))).machine == other_host.machine_id
+    assert (await info(pool, observing(host))).os.startswith("Debian GNU/Linux ")
 
 
 @pytest.mark.parametrize("kind", ["ssh-ed25519", "ecdsa-sha2-nistp256"])

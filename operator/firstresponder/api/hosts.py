@@ -12,6 +12,7 @@ from firstresponder.api.base import (
     HostKeyText,
     ObjectName,
     Resource,
+    ShortText,
     StatusModel,
     Time,
     column,
@@ -67,6 +68,8 @@ class HostStatus(StatusModel):
     """Reachable: the observing account is let in; Prepared: our programs are there and answer."""
     machine_id: Annotated[str, StringConstraints(max_length=64)] | None = None
     """The host's /etc/machine-id."""
+    os: ShortText | None = None
+    """The host's operating system."""
     last_probe_time: Time | None = None
     """When the host was last asked."""
 
@@ -79,6 +82,7 @@ class Host(Resource):
         column("Address", ".spec.address"),
         column("Reachable", '.status.conditions[?(@.type=="Reachable")].status'),
         column("Prepared", '.status.conditions[?(@.type=="Prepared")].status'),
+        column("OS", ".status.os", priority=1),
         column("Age", ".metadata.creationTimestamp", "date"),
     )
 

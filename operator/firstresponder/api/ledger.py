@@ -33,6 +33,8 @@ class HostInfo:
     actions: tuple[str, ...]
     """The state-changing actions that the host's owner declared."""
     version: str = "1"
+    os: str = ""
+    """The operating system as ``/etc/os-release`` calls it."""
     previews: tuple[str, ...] = ()
     """The actions that can be previewed: run dry, before and without an approval."""
 
@@ -140,8 +142,8 @@ def parse_info(text: bytes) -> HostInfo:
     values, rest = _fields(text, _INFO)
     if rest:
         raise ValueError("lines of output in an answer to info")
-    # Hosts that were prepared before there were previews do not speak of them.
-    if missing := [key for key in _INFO if key not in values and key != "previews"]:
+    # Hosts that were prepared by an earlier version do not speak of these.
+    if missing := [key for key in _INFO if key not in values and key not in {"previews", "os"}]:
         raise ValueError(f"{missing[0]}= is missing")
     return HostInfo(
         machine=values["machine"],
@@ -150,6 +152,7 @@ def parse_info(text: bytes) -> HostInfo:
         time=float(values["time"]),
         actions=tuple(values["actions"].split()),
         version=values["version"],
+        os=values.get("os", ""),
         previews=tuple(values.get("previews", "").split()),
     )
 
@@ -246,6 +249,7 @@ _INFO = {
     "time": _MOMENT,
     "actions": rf"({_ACTION}( {_ACTION})*)?",
     "version": "1",
+    "os": r"[ -~]{0,100}",
     "previews": rf"({_ACTION}( {_ACTION})*)?",
 }
 _PREVIEW = {

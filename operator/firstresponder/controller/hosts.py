@@ -82,5 +82,6 @@ class HostReconciler:
             observed_generation=host.metadata.generation,
             conditions=conditions,
             machine_id=info.machine if info is not None else host.status.machine_id,
+            os=(info.os or None) if info is not None else host.status.os,
             last_probe_time=now,
         )

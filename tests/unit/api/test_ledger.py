@@ -132,6 +132,7 @@ def test_a_host_may_declare_no_action() -> None:
 def test_a_host_says_what_can_be_previewed_and_one_of_before_there_were_previews_says_nothing() -> None:
     assert parse_info(INFO.encode()).previews == ()
     assert parse_info(f"{INFO}previews=\n".encode()).previews == ()
+    assert parse_info(f"{INFO}os=Debian GNU/Linux 12 (bookworm)\n".encode()).os == "Debian GNU/Linux 12 (bookworm)"
     assert parse_info(f"{INFO}previews=ansible-scale b\n".encode()).previews == ("ansible-scale", "b")
 
 
