@@ -73,8 +73,8 @@ class EmptyScene:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop_operators()
         for operator in self._operators:
-            operator.stop()
             if error is not None:
                 error.add_note(f"The operator's log:\n{operator.log}")
         if error is not None:
@@ -99,6 +99,10 @@ class EmptyScene:
         self._operators.append(operator)
         operator.start()
         return operator
+
+    def stop_operators(self) -> None:
+        for operator in self._operators:
+            operator.stop()
 
     def catalogue(self, *names: str) -> None:
         """Have a running operator accept these files of runbooks/, with seconds for their windows."""

@@ -46,7 +46,7 @@ def test_the_demo_leads_a_leak_to_a_verified_fix() -> None:
     assert [each for each in told if each in text] == told
     assert "restart api-gateway.service on api-gateway-03" in text
     assert "ApprovalGranted by alice@example.com" in text
-    assert "actions that the host's ledger holds: 1" in text
+    assert "  api-gateway-03: restart-unit" in text
     (samples,) = re.findall(r"Passed: (\d+) samples, window 1m", text)
     assert int(samples) >= 4
 
@@ -55,7 +55,7 @@ def test_the_demo_of_a_miner_needs_no_approver_and_changes_nothing() -> None:
     status, text, complaints = demo("--scenario=miner")
     assert status == 0, text + complaints
     assert "SecurityIncident" in text
-    assert "actions that the host's ledger holds: 0" in text
+    assert "  none on any host" in text
 
 
 @pytest.mark.parametrize(

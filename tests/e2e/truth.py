@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from tests.testbed import surroundings
 from tests.testbed.hosts import Host
 
 
@@ -41,8 +40,7 @@ def _recorded(host: Host, what: str) -> list[str]:
 
 def actions(host: Host) -> list[str]:
     """The state-changing actions that the host was made to carry out, by its own records."""
-    claims = host.run(["find", "/var/lib/firstresponder/claims", "-name", "claim"]).stdout.split()
-    return sorted(re.findall(r"^action=(.*)$", "\n".join(map(host.read, claims)), re.MULTILINE))
+    return surroundings.actions({host.name: host}).get(host.name, [])
 
 
 def starts(host: Host, unit: str = "api-gateway.service") -> int:

@@ -18,6 +18,7 @@ import click
 from tests.testbed.components import MissingError
 from tests.testbed.scene import NAMESPACE, Scene, scene, stop_on_termination
 from tests.testbed.stage import ROOT
+from tests.testbed.surroundings import GATEWAY_HOST, gateway
 
 STATE = ROOT / ".state" / "cluster"
 state_option = click.option("--state", type=click.Path(path_type=Path), default=STATE, help="Its own folder.")
@@ -42,14 +43,15 @@ def words(here: Scene) -> str:
     """What a reader needs to go on by hand."""
     programs = Path(here.cluster.environment()["PATH"].split(os.pathsep)[0])
     plugins = Path(sys.executable).parent
+    host = here.cast[GATEWAY_HOST]
     return f"""\
-A cluster runs with the operator, the catalogue, and the host {here.host.name} ({here.host.address}).
+A cluster runs with the operator, the catalogue, and the host {host.name} ({host.address}).
 You are alice@example.com, on call; your namespace is {NAMESPACE}. Leave with: make cluster-down
 
 export KUBECONFIG={here.kubeconfig}
 export PATH={plugins}:{programs}:$PATH
 
-Make the service leak:  curl -X POST http://{here.host.address}/leak
+Make the service leak:  curl -X POST http://{host.address}/leak
 Report it:              kubectl apply -f examples/high-cpu.yaml
 """
 
@@ -112,7 +114,7 @@ def keep(state: Path) -> None:
     """Keep it until SIGTERM."""
     stop_on_termination()
     try:
-        with scene(state, lambda text: print(text, flush=True)) as here:
+        with scene(state, lambda text: print(text, flush=True), gateway) as here:
             ready(state).write_text(words(here))
             while True:
                 time.sleep(1)

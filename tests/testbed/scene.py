@@ -1,4 +1,4 @@
-"""What `make demo` and `make cluster` put up: a cluster, the host api-gateway-03, the catalogue, the operator."""
+"""What `make demo` and `make cluster` put up: a cluster, hosts, the catalogue, the operator."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from types import FrameType
 
 from tests.testbed.cluster import ALICE, Cluster
-from tests.testbed.hosts import Host, Hosts
+from tests.testbed.hosts import Hosts
 from tests.testbed.operator import Operator
 from tests.testbed.stage import ROOT, Stage, shipped
+from tests.testbed.surroundings import Cast
 
 NAMESPACE = "prod"
-HOST = "api-gateway-03"
 
 
 @dataclass(frozen=True)
@@ -23,30 +23,29 @@ class Scene:
     """Everything that runs, and the kubeconfig of the engineer on call."""
 
     cluster: Cluster
-    host: Host
+    cast: Cast
     stage: Stage
     operator: Operator
     kubeconfig: Path
 
 
 @contextmanager
-def scene(state: Path, say: Callable[[str], None]) -> Iterator[Scene]:
+def scene(state: Path, say: Callable[[str], None], put_up: Callable[[Hosts, Stage], Cast]) -> Iterator[Scene]:
     """Put everything up, tell each step, take everything down again at the end, whatever the end is."""
     say("Starting a Kubernetes API server")
     with Cluster.start(state / "cluster") as cluster, Hosts() as hosts:
         cluster.api().create("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
         cluster.watch(NAMESPACE)
         cluster.default_namespace = NAMESPACE
-        say(f"Booting the systemd host {HOST} and preparing it with host/install")
-        host = hosts.start(HOST)
-        host.wait_until_healthy()
+        say("Booting systemd hosts and preparing them with host/install")
         stage = Stage(cluster, NAMESPACE)
-        stage.add_host(host)
+        cast = put_up(hosts, stage)
+        say(f"{', '.join(cast)}: up and well")
         say("Starting the operator under its own ServiceAccount, applying runbooks/")
         with Operator(cluster, NAMESPACE, state / "operator") as operator:
             for path in sorted((ROOT / "runbooks").glob("*.yaml")):
                 stage.add_runbook(shipped(path))
-            yield Scene(cluster, host, stage, operator, cluster.kubeconfig(ALICE))
+            yield Scene(cluster, cast, stage, operator, cluster.kubeconfig(ALICE))
 
 
 def stop_on_termination() -> None:
