@@ -52,7 +52,6 @@ def report(scene: EmptyScene) -> str:
         service=PAYROLL,
         hosts=[{"role": "target", "name": APPS[0]}],
         summary="payroll gets no database connections",
-        parameters={"errorsPerMinute": 1},
     )
 
 

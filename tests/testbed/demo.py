@@ -34,7 +34,8 @@ def follow(here: Scene, name: str, until: Callable[[], bool], seen: int = 0) -> 
         timeline = here.stage.status(name).get("timeline", [])
         for entry in timeline[seen:]:
             by = f" by {entry['by']}" if entry.get("by") else ""
-            click.echo(f"  {entry['time'][11:19]}  {entry['event']}{by}: {entry.get('details', '')}")
+            details = f": {entry['details']}" if entry.get("details") else ""
+            click.echo(f"  {entry['time'][11:19]}  {entry['event']}{by}{details}")
         seen = len(timeline)
         if done:
             return seen

@@ -165,7 +165,7 @@ def _verdicts(case: Case, verdict: str) -> list[str]:
     """The hypotheses with that verdict, the cause before the others."""
     found = [each for each in case.verdicts if each.kind == "Hypothesis" and each.verdict == verdict]
     cause = case.cause.name if case.cause is not None else None
-    word = {"Holds": "", "Unknown": "cannot be judged: ", "Refuted": "not: "}[verdict]
+    word = {"Holds": "", "Unknown": "cannot be judged: ", "Refuted": "ruled out: "}[verdict]
     return [f"{word}{each.name}: {each.because}" for each in sorted(found, key=lambda each: each.name != cause)]
 
 
@@ -212,8 +212,8 @@ def _argument(case: Case, value: Any) -> str:
 
 
 def _values(evidence: Evidence) -> str:
-    """What was seen, but for the log lines themselves."""
-    values = {name: value for name, value in evidence.values.items() if name != "lines"}
+    """What was seen, but for lists: of log lines, processes, folders, addresses."""
+    values = {name: value for name, value in evidence.values.items() if not isinstance(value, list)}
     return format_value(values, _VALUES_SHOWN)
 
 

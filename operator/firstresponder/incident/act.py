@@ -68,7 +68,8 @@ class Circumstances:
 
 def finished(answer: LedgerAnswer) -> Outcome:
     """The outcome of an attempt whose result the host recorded."""
-    told = shown(next((line for line in reversed(answer.output) if line.startswith(("result=", "refused="))), ""), 300)
+    last = next((line for line in reversed(answer.output) if line.startswith(("result=", "refused="))), "")
+    told = shown(last.partition("=")[2], 300)
     if answer.result not in {"success", "exit-code"}:
         return Outcome(
             AttemptState.INDETERMINATE,

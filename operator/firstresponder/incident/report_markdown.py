@@ -67,8 +67,10 @@ def markdown(report: Report) -> str:
 def _top(report: Report) -> Iterator[str]:
     incident, status, headline = report.incident, report.incident.status, report.headline
     yield f"# Incident {prose(incident.name)}: {status.phase}"
+    cause = status.root_cause.summary if status.root_cause is not None else None
     yield _items(
         ("Wrong", prose(headline.wrong)),
+        *((("Cause", prose(cause)),) if cause else ()),
         (headline.label, prose(headline.happened)),
         ("To do", prose(headline.to_do) + (f" {code(headline.command)}" if headline.command is not None else "")),
     )
@@ -85,8 +87,6 @@ def _top(report: Report) -> Iterator[str]:
     if (revision := status.runbook_revision_ref) is not None:
         git = f", Git {code(revision.git_revision)}" if revision.git_revision else ""
         facts.append(("Runbook", f"{prose(revision.runbook)}, revision {code(revision.digest)}{git}"))
-    if (cause := status.root_cause) is not None and cause.summary:
-        facts.append(("Root cause", prose(cause.summary)))
     yield _items(*facts)
 
 
@@ -103,10 +103,6 @@ def _escalation_section(report: Report) -> Iterator[str]:
         ("Attempted fix", prose(escalation.attempted_fix or "none; nothing was changed")),
         ("Verification", prose(escalation.verification_result or "not begun")),
     )
-    if escalation.diagnostic_results:
-        yield _table(
-            ("Diagnostic", "Result"), ((code(each.name), code(each.result)) for each in escalation.diagnostic_results)
-        )
 
 
 def _packet_section(report: Report) -> Iterator[str]:
@@ -132,8 +128,6 @@ def _packet_section(report: Report) -> Iterator[str]:
     )
     if packet.evidence:
         yield _table(("Evidence", "Signal"), ((code(source), code(signal)) for source, signal in packet.evidence))
-    if packet.findings:
-        yield _table(("Root cause", "Finding"), ((label, code(text)) for label, text in packet.findings))
     yield _table(
         ("Must be true just before acting", "Expression"),
         ((code(name), code(expression)) for name, expression in packet.preconditions),

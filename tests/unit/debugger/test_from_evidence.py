@@ -242,7 +242,7 @@ def test_the_cause_is_told_before_what_speaks_against_the_others() -> None:
     assert found.evidence == [
         "leak: leak because",
         "experiment threads: not run, for its role has no host or an argument is not known",
-        "not: database-slow: database-slow because",
+        "ruled out: database-slow: database-slow because",
     ]
 
 
