@@ -66,7 +66,7 @@ def _previews(packet: PacketText) -> Iterator[RenderableType]:
         yield labelled([("Preview", f"{preview.title}, which changed nothing:")])
         if preview.gap:
             yield labelled([("", _incomplete(preview, "."))])
-        yield _indented(preview.text)
+        yield Padding(Text(preview.text), (0, 0, 0, 1))  # ansible's lines are 79 columns wide
 
 
 def _incomplete(preview: PreviewText, end: str) -> Text:

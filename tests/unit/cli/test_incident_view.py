@@ -63,7 +63,7 @@ def test_a_waiting_incident_shows_its_packet_before_the_details_and_others_after
 
 def test_attempt_verification_verdicts_evidence_and_timeline_are_told() -> None:
     text = rendered(resolved(), 200)
-    assert "State Succeeded Result result=restarted" in section(text, "Attempt 1")
+    assert "State Succeeded Result restarted" in section(text, "Attempt 1")
     assert "no-new-errors yes errors.count = 0" in section(text, "Verification")
     assert "Hypothesis legitimate-load (50) Refuted" in section(text, "What triage found")
     assert "hostCpuPercent=97.5" in section(text, "Evidence")
