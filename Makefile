@@ -17,7 +17,7 @@ help: ## List the targets
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 .PHONY: demo cluster cluster-down
-demo: need-cluster need-hosts $(INSTALLED) ## One incident from page to verified fix (APPROVE=yes, SCENARIO=miner)
+demo: need-cluster need-hosts $(INSTALLED) ## One incident from page to verified fix (APPROVE=yes, SCENARIO=list)
 	@.venv/bin/python -m tests.testbed.demo --scenario=$(SCENARIO) --approve=$(APPROVE)
 
 cluster: need-cluster need-hosts $(INSTALLED) ## Leave a cluster with the operator running; prints its KUBECONFIG

@@ -13,6 +13,7 @@ import pytest
 
 from tests.testbed.hosts import RUNS
 from tests.testbed.processes import Child, wait_until
+from tests.testbed.scenarios import SCENARIOS
 from tests.testbed.stage import ROOT
 
 pytestmark = pytest.mark.quiet
@@ -56,6 +57,12 @@ def test_the_demo_of_a_miner_needs_no_approver_and_changes_nothing() -> None:
     assert status == 0, text + complaints
     assert "SecurityIncident" in text
     assert "  none on any host" in text
+
+
+def test_the_demo_names_its_scenarios_with_a_line_each() -> None:
+    status, text, complaints = demo("--scenario=list")
+    assert (status, complaints) == (0, "")
+    assert [line.split()[0] for line in text.splitlines()] == list(SCENARIOS)
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,8 @@ def test_a_pool_that_somebody_scaled_meanwhile_needs_another_look_and_nothing_ru
         scene.approve(incident)
         status = scene.escalated(incident, "PacketSuperseded")
         assert status["escalation"]["message"] == "there are 2 instances now, not 3"
-        assert scene.stage.condition("approvalrequests", f"{incident}-1", "Closed") == "True"
+        closed = lambda: scene.stage.condition("approvalrequests", f"{incident}-1", "Closed") == "True"  # noqa: E731
+        scene.stage.wait(closed, "its request to be closed")
         assert surroundings.actions(cast) == {}
         assert_runs_on(cast, "app-01", "app-02")
 

@@ -53,6 +53,7 @@ HERE = Path(__file__).parent
 PREPARATION = HERE.parent.parent / "host"
 RUNS = Path(tempfile.gettempdir()) / "firstresponder-hosts"
 BOOT_TIMEOUT = 60.0  # seconds; half a second is usual
+INOTIFY_INSTANCES = 1024
 
 
 class Host:
@@ -260,6 +261,7 @@ class Hosts:
         self._base = debian.ensure()
         RUNS.mkdir(mode=0o700, exist_ok=True)
         _remove_leftovers()
+        _allow_many()
         self._directory = RUNS / _run_name()
         self._keys = self._directory / "keys"
         self._keys.mkdir(parents=True)
@@ -332,6 +334,17 @@ _ordinals = itertools.count()
 
 def _run_name() -> str:
     return f"{os.getpid()}-{_start_time(os.getpid())}-{next(_ordinals)}"
+
+
+def _allow_many() -> None:
+    """Let this machine watch enough files: a host needs nine inotify instances, and Linux gives a user 128 of them.
+
+    It stays so until the machine boots again. Where it is not ours to change, fewer hosts fit.
+    """
+    limit = Path("/proc/sys/fs/inotify/max_user_instances")
+    if int(limit.read_text()) < INOTIFY_INSTANCES:
+        with suppress(OSError):
+            limit.write_text(str(INOTIFY_INSTANCES))
 
 
 def _remove_leftovers() -> None:

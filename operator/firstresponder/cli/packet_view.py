@@ -66,7 +66,7 @@ def _previews(packet: PacketText) -> Iterator[RenderableType]:
         yield labelled([("Preview", f"{preview.title}, which changed nothing:")])
         if preview.gap:
             yield labelled([("", _incomplete(preview, "."))])
-        yield Padding(Text(preview.text), (0, 0, 0, 1))  # ansible's lines are 79 columns wide
+        yield _indented(preview.text)
 
 
 def _incomplete(preview: PreviewText, end: str) -> Text:
