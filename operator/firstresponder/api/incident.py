@@ -423,6 +423,8 @@ class IncidentStatus(StatusModel):
     """What the debugger found out about the cause."""
     decision_packet: DecisionPacket | None = None
     """What is proposed, word for word."""
+    last_ordinal: Annotated[int, Field(ge=0)] = 0
+    """The ordinal of the last order of the latest packet, superseded ones too: none is used twice."""
     approval_request_ref: ApprovalRequestReference | None = None
     """The request for approval of the packet."""
     attempts: Annotated[list[Attempt], Field(max_length=32, json_schema_extra=_ATOMIC)] = []

@@ -39,8 +39,11 @@ R = TypeVar("R", bound=Resource)
 
 @dataclass(frozen=True)
 class Facts:
-    """What the effects of one pass brought back. Dropped whenever the status was written."""
+    """What the effects of one pass brought back. They are of one version of the incident and good for no other: what
+    was seen, previewed or answered before somebody changed it must not be taken for an answer to what it asks now."""
 
+    version: str = ""
+    """The resourceVersion of the incident that asked; empty when nothing was asked yet."""
     pinned: str | None = None
     """The revision that was just pinned, before status names it."""
     gate: Gate | None = None

@@ -86,12 +86,16 @@ class IncidentReconciler:
             if snapshot is None or _is_going(snapshot):
                 self._samples.pop(key, None)
                 return None
+            version = snapshot.incident.metadata.resource_version
+            if facts.version not in {"", version}:
+                facts = Facts()
+                continue
             plan = reconcile(snapshot, self._now())
             try:
                 wrote = await self._write(key, snapshot, plan)
                 facts = Facts() if wrote else facts
                 if plan.effect is not None:
-                    facts = await self._perform(plan.effect, snapshot, facts)
+                    facts = replace(await self._perform(plan.effect, snapshot, facts), version=version)
                 elif not plan.again:
                     return plan.requeue_after
             except Conflict as conflict:

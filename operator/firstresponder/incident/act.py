@@ -9,18 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
+from typing import Literal
 
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Attempt, AttemptState, IncidentStatus
 from firstresponder.api.ledger import LedgerAnswer, LedgerState
-from firstresponder.api.packet import DecisionPacket
+from firstresponder.api.packet import DecisionPacket, Order
 from firstresponder.api.reasons import EscalationReason
+from firstresponder.expressions import TemplateError
 from firstresponder.incident.approve import unapproved
-from firstresponder.incident.attempts import attempt_name, next_order, order_of, started
+from firstresponder.incident.attempts import attempt_name, next_order, order_id, order_of, so_far, started
+from firstresponder.incident.decide import HandOver
 from firstresponder.incident.escalate import escalated
-from firstresponder.incident.onward import go_on, verifying
+from firstresponder.incident.onward import go_on, look_before, outdated, verifying
 from firstresponder.incident.plan import AskLedger, Event, Plan, Seal, SendOrder
-from firstresponder.incident.record import marked, noted, observed, updated
+from firstresponder.incident.record import marked, noted, observed, spec_changed, updated
 from firstresponder.incident.roles import recast
 from firstresponder.incident.snapshot import Snapshot
 from firstresponder.safety.neutralise import shown
@@ -28,6 +31,10 @@ from firstresponder.safety.neutralise import shown
 MARGIN = timedelta(seconds=120)
 """How far the clocks of operator and host may be apart, with room for slow answers."""
 _AGAIN = timedelta(seconds=2)
+_FRESH = timedelta(seconds=30)
+"""How long the look that Started rests on is good for sending the order. A host that was busy, or a crash, can put the
+sending off by the whole life of an approval."""
+_LATER = timedelta(seconds=10)
 _SSH_MARGIN = 15.0
 
 
@@ -82,7 +89,7 @@ def finished(answer: LedgerAnswer) -> Outcome:
         case 65:
             return Outcome(AttemptState.FAILED, "Refused", f"the host refused, nothing was done: {told}")
         case 75:
-            return Outcome(AttemptState.INDETERMINATE, "StillRunning", f"gave up waiting, the job goes on: {told}")
+            return Outcome(AttemptState.INDETERMINATE, "NotFinished", f"not finished in time: {told}")
         case None:
             return Outcome(AttemptState.INDETERMINATE, "NoExitStatus", "the host recorded no exit status")
         case status:
@@ -133,14 +140,15 @@ def act(snapshot: Snapshot, now: datetime) -> Plan:
         return escalated(
             snapshot, now, EscalationReason.INDETERMINATE, "status names no started attempt that its packet contains"
         )
-    text = order.text(packet.digest)
     host = snapshot.hosts.get(attempt.host)
+    meant = host is not None and _is_meant(host, status, packet)
     ledger = snapshot.ledger
-    if host is None or not _is_meant(host, status, packet):
-        # Whoever answers there now is not the host that the packet names: nothing it says counts.
+    if not meant:
+        # Whoever answers there now is not the host that the packet names: nothing it says counts, nothing is asked.
         ledger = LedgerAnswer(error=f"Host {attempt.host} is gone or pins another key than the packet")
     if ledger is None:
         return Plan(effect=AskLedger(attempt.host, attempt.id))
+    unfit = outdated(snapshot, packet, order)
     end = datetime.fromtimestamp(order.not_after, UTC)
     circumstances = Circumstances(
         boot=order.boot,
@@ -148,20 +156,34 @@ def act(snapshot: Snapshot, now: datetime) -> Plan:
         # Whoever deletes an incident wants no more of it.
         aborted=snapshot.incident.spec.abort or snapshot.incident.metadata.deletion_timestamp is not None,
         hopeless=now >= end + timedelta(seconds=order.timeout_seconds) + MARGIN,
-        # What is not approved is sealed like what the host refused.
-        refusal=unapproved(snapshot, packet) or snapshot.refusal,
-        sealing=snapshot.sealing,
+        # What is not approved, or no longer fits, is sealed like what the host refused.
+        refusal=unapproved(snapshot, packet) or (unfit.message if unfit is not None else "") or snapshot.refusal,
+        sealing=snapshot.sealing or not meant,
     )
     step, outcome = judge(ledger, circumstances)
     match step:
+        case Step.SEND if now - attempt.start_time > _FRESH and snapshot.observation is None:
+            return _looked_again(snapshot, packet, order)
         case Step.SEND:
+            text = order.text(packet.digest)
             return Plan(effect=SendOrder(attempt.host, text, order.timeout_seconds + _SSH_MARGIN))
         case Step.SEAL:
             return Plan(effect=Seal(attempt.host, attempt.id))
         case Step.RECORD if outcome is not None:
-            return _recorded(snapshot, now, packet, attempt, outcome)
+            return _recorded(snapshot, now, packet, attempt, outcome, unfit)
         case _:
-            return Plan(requeue_after=_AGAIN)
+            return Plan(requeue_after=_LATER if snapshot.observation is not None else _AGAIN)
+
+
+def _looked_again(snapshot: Snapshot, packet: DecisionPacket, order: Order) -> Plan:
+    """The look without which nothing is sent late; where it cannot be asked for, the order is sealed."""
+    try:
+        look = look_before(snapshot, packet, order)
+    except TemplateError:
+        look = None
+    if look is None:
+        return Plan(effect=Seal(packet.bound.proposed_action.host, order_id(packet, order)))
+    return Plan(effect=look)
 
 
 def _is_meant(host: Host, status: IncidentStatus, packet: DecisionPacket) -> bool:
@@ -171,8 +193,18 @@ def _is_meant(host: Host, status: IncidentStatus, packet: DecisionPacket) -> boo
     return host.spec.host_keys[0] == packet.bound.host_key and bool(acting) and recast(acting, {role: host}) is None
 
 
-def _recorded(snapshot: Snapshot, now: datetime, packet: DecisionPacket, attempt: Attempt, outcome: Outcome) -> Plan:
-    """Write the outcome over Started, and go on to the next order or to verification only after a success."""
+def _recorded(
+    snapshot: Snapshot,
+    now: datetime,
+    packet: DecisionPacket,
+    attempt: Attempt,
+    outcome: Outcome,
+    unfit: HandOver | None,
+) -> Plan:
+    """Write the outcome over Started, and go on to the next order or to verification only after a success.
+
+    ``unfit`` is why the order no longer fitted, if it was sealed for that.
+    """
     incident, answer = snapshot.incident, snapshot.ledger
     clock = answer.finished_at if answer is not None else None
     # By a clock that jumped, verification would begin in years, or be over before it began.
@@ -191,6 +223,8 @@ def _recorded(snapshot: Snapshot, now: datetime, packet: DecisionPacket, attempt
     )
     status = incident.status
     status = updated(status, attempts=[done if each.id == attempt.id else each for each in status.attempts])
+    if incident.metadata.generation != status.observed_generation and not incident.spec.abort:
+        status = spec_changed(status, now)
     what = f"{attempt_name(done)} on {done.host}"
     status = noted(status, ended, "ActionCompleted", f"{what}: {done.state}. {done.message}")
     if outcome.state == AttemptState.SUCCEEDED and packet.bound.undoes is not None:
@@ -208,11 +242,17 @@ def _recorded(snapshot: Snapshot, now: datetime, packet: DecisionPacket, attempt
             events=(Event("Acted", f"{what} succeeded", occasion=done.id),),
             again=True,
         )
-    if outcome.state == AttemptState.INDETERMINATE:
-        status = marked(status, incident, now, "Acted", "Unknown", outcome.reason, outcome.message)
-        reason = EscalationReason.INDETERMINATE
-    else:
-        status = marked(status, incident, now, "Acted", "False", outcome.reason, outcome.message)
-        stopped = incident.spec.abort and outcome.reason == "NeverRan"
-        reason = EscalationReason.ABORTED if stopped else EscalationReason.ACTION_FAILED
-    return escalated(snapshot, now, reason, outcome.message, status=status)
+    indeterminate = outcome.state == AttemptState.INDETERMINATE
+    if packet.bound.undoes is None:  # what became of the fix is not what became of the way back
+        value: Literal["Unknown", "False"] = "Unknown" if indeterminate else "False"
+        text = so_far(status, outcome.message)
+        status = marked(status, incident, now, "Acted", value, outcome.reason, text)
+    if indeterminate:
+        return escalated(snapshot, now, EscalationReason.INDETERMINATE, outcome.message, status=status)
+    if outcome.reason == "NeverRan" and incident.spec.abort:
+        return escalated(snapshot, now, EscalationReason.ABORTED, outcome.message, status=status)
+    if outcome.reason == "NeverRan" and unfit is not None:
+        return escalated(
+            snapshot, now, unfit.reason, outcome.message, to=unfit.to, human_action=unfit.human_action, status=status
+        )
+    return escalated(snapshot, now, EscalationReason.ACTION_FAILED, outcome.message, status=status)

@@ -15,13 +15,14 @@ from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.runbook import Action, RunbookSpec
 from firstresponder.expressions import TemplateError
 from firstresponder.incident.attempts import begun, order_ids
-from firstresponder.incident.decide import HandOver, Planned, count_changed, scope_of, still_holds
+from firstresponder.incident.decide import HandOver, Planned, count_changed, guard_problem, scope_of, still_holds
 from firstresponder.incident.escalate import escalated
 from firstresponder.incident.ground import Ground, NoGround, acted_ground, ground
 from firstresponder.incident.look import observe, values_of
 from firstresponder.incident.neighbours import acting_there
 from firstresponder.incident.packet import clock_problem, digest_of, request_spec
 from firstresponder.incident.plan import CheckGate, CloseRequest, Consume, CreateRequest, Event, Observe, Plan, wait
+from firstresponder.incident.propose import asking
 from firstresponder.incident.record import marked, noted, observed, updated
 from firstresponder.incident.roles import recast
 from firstresponder.incident.snapshot import Observation, Snapshot
@@ -45,6 +46,9 @@ def await_approval(snapshot: Snapshot, now: datetime) -> Plan:
     base = ground(snapshot) if packet.bound.undoes is None else acted_ground(snapshot)
     if isinstance(base, NoGround):
         return escalated(snapshot, now, base.reason, base.message)
+    if snapshot.revision is None or snapshot.revision.ref.digest != packet.bound.runbook_digest:
+        text = "the pinned revision of the runbook is another than the one that the packet rests on"
+        return escalated(snapshot, now, EscalationReason.PACKET_SUPERSEDED, text)
     if base.parameters != packet.bound.parameters:
         return _superseded_by_parameters(snapshot, now)
 
@@ -75,7 +79,8 @@ def await_approval(snapshot: Snapshot, now: datetime) -> Plan:
             return escalated(snapshot, now, EscalationReason.PACKET_SUPERSEDED, text)
         if incident.metadata.generation != incident.status.observed_generation:
             return Plan(status=observed(incident.status, incident))
-        return Plan(requeue_after=wait(request.spec.expiration_time, now))
+        until = wait(request.spec.expiration_time, now)
+        return Plan(events=asking(incident.status, packet, request.name), requeue_after=until)
     return _approved(snapshot, now, base, packet, request, consumed=consumed)
 
 
@@ -99,6 +104,8 @@ def unapproved(snapshot: Snapshot, packet: DecisionPacket) -> str | None:
     request = snapshot.request
     if digest_of(packet.bound) != packet.digest:
         return "the packet in status does not match its digest"
+    if snapshot.revision is None or snapshot.revision.ref.digest != packet.bound.runbook_digest:
+        return "the pinned revision of the runbook is another than the one that the packet rests on"
     if problem := _foreign(snapshot, packet, request):
         return problem
     assert request is not None  # noqa: S101 - a missing request is a problem
@@ -120,7 +127,7 @@ def _superseded_by_parameters(snapshot: Snapshot, now: datetime) -> Plan:
     ref = incident.status.approval_request_ref
     event = Event("PacketSuperseded", text, warning=True, occasion=ref.name if ref is not None else "")
     status = noted(incident.status, now, "PacketSuperseded", text)
-    status = updated(status, phase=Phase.TRIAGING, approval_request_ref=None)
+    status = updated(status, phase=Phase.TRIAGING, approval_request_ref=None, decision_packet=None)
     status = marked(status, incident, now, "Approved", "False", "Superseded", text)
     status = marked(status, incident, now, "Triaged", "False", "Triaging", "triaging again with the new parameters")
     return Plan(status=observed(status, incident), events=(event,), again=True)
@@ -193,7 +200,7 @@ def _approved(
         if acting_there(packet.bound.host_key, snapshot.neighbours) is not None:
             return Plan(requeue_after=_TURN)  # one incident at a time acts on a host; the host sees to it in the end
         try:
-            return Plan(effect=_fresh_look(base, packet))
+            return Plan(effect=fresh_look(base, packet))
         except TemplateError as error:
             return escalated(snapshot, now, EscalationReason.PACKET_SUPERSEDED, str(error))
     if problem := misfit(packet, incident.status.roles, base, snapshot.observation):
@@ -214,12 +221,13 @@ def approved(status: IncidentStatus, incident: Incident, request: ApprovalReques
     return marked(status, incident, now, "Approved", "True", "Approved", f"approved by {names}"[:2048])
 
 
-def _fresh_look(base: Ground[RunbookSpec], packet: DecisionPacket) -> Observe:
-    """All that triage looked at; for a way back, only what it takes back."""
+def fresh_look(base: Ground[RunbookSpec], packet: DecisionPacket) -> Observe:
+    """All that triage looked at; for a way back, only the guards and what it takes back. Raises TemplateError."""
     action = _action_of(base.spec, packet)
     if packet.bound.undoes is None or action is None or action.ansible_scale is None:
         return observe(base.runbook, base.spec, base.setting, base.hosts)
-    only = diagnostics_behind(base.spec, [action.ansible_scale.current])
+    guards = [guard.when for guard in base.spec.guards]
+    only = diagnostics_behind(base.spec, [action.ansible_scale.current, *guards])
     also = {packet.bound.proposed_action.host}
     return observe(base.runbook, base.spec, base.setting, base.hosts, only=only, also=also)
 
@@ -286,6 +294,8 @@ def misfit(
     scope = scope_of(base.spec, base.setting, values)
     plan = _planned(bound.proposed_action, action)
     if bound.undoes is not None:
+        if guard := guard_problem(base.spec, scope):
+            return guard
         return count_changed(base.spec, action, scope, plan.count) if plan.count is not None else "it has no count"
     for order in bound.orders:
         if changed := TYPES[action.type].changed(action, order, values):

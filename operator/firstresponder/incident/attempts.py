@@ -53,6 +53,18 @@ def attempt_name(attempt: Attempt) -> str:
     return f"undo {name}" if attempt.undoes is not None else name
 
 
+def so_far(status: IncidentStatus, message: str) -> str:
+    """What is said of an action that stopped on the way: what of it was done, and why it went no further."""
+    packet = status.decision_packet
+    digest = packet.digest if packet is not None else None
+    done = [
+        attempt_name(each)
+        for each in status.attempts
+        if each.packet_digest == digest and each.state == AttemptState.SUCCEEDED
+    ]
+    return f"partly done ({', '.join(done)}), then: {message}" if done else message
+
+
 def begun(status: IncidentStatus, packet: DecisionPacket, order: Order, now: datetime) -> IncidentStatus:
     """The status with the order's attempt Started. It is written before the order is sent: from then on only the
     host's ledger knows what happened."""

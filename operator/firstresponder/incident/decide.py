@@ -256,6 +256,15 @@ def check_preconditions(spec: RunbookSpec, action: Action, scope: Scope) -> Hand
     return None
 
 
+def guard_problem(spec: RunbookSpec, scope: Scope) -> str | None:
+    """The guard that is not false now, so that nothing may be done; None when all are."""
+    for guard in spec.guards:
+        result = _judged(spec, scope, guard.name, "Guard", guard.when)
+        if result.verdict != "Refuted":
+            return f"guard {guard.name} is {result.verdict.lower()} now: {result.because}"
+    return None
+
+
 def still_holds(
     spec: RunbookSpec, action: Action, hypothesis: Hypothesis, scope: Scope, plan: Planned | None = None
 ) -> str | None:
@@ -264,10 +273,8 @@ def still_holds(
 
     Returns why not, or None when all of it holds.
     """
-    for guard in spec.guards:
-        result = _judged(spec, scope, guard.name, "Guard", guard.when)
-        if result.verdict != "Refuted":
-            return f"guard {guard.name} is {result.verdict.lower()} now: {result.because}"
+    if guard := guard_problem(spec, scope):
+        return guard
     methods = plan.methods if plan is not None else ()
     required = [(spec.symptom, spec.symptom), (hypothesis.name, hypothesis.when)]
     for name, expression in [*required, *((method.name, method.when) for method in methods)]:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from firstresponder.api.escalationpolicy import HighImpact
 from firstresponder.api.incident import Impact
+from firstresponder.incident.plan import Event
+
+
+def impact_event(heavy: str) -> Event:
+    """The Event that tells it."""
+    return Event("HighImpact", f"{heavy}; triage goes on meanwhile", warning=True)
 
 
 def high_impact(impact: Impact | None, thresholds: HighImpact) -> str | None:

@@ -13,15 +13,15 @@ from firstresponder.api.packet import DecisionPacket, Order
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.runbook import RunbookSpec
 from firstresponder.expressions import TemplateError
-from firstresponder.incident.approve import approved, strangeness, unapproved
-from firstresponder.incident.attempts import begun, method_of
+from firstresponder.incident.approve import approved, fresh_look, misfit, strangeness, unapproved
+from firstresponder.incident.attempts import begun, method_of, so_far
 from firstresponder.incident.decide import HandOver, guarded, scope_of, until_verdict
 from firstresponder.incident.escalate import escalated
 from firstresponder.incident.ground import Ground, NoGround, acted_ground
 from firstresponder.incident.look import observe, values_of
 from firstresponder.incident.plan import CheckGate, Observe, Plan
 from firstresponder.incident.record import marked, noted, observed, updated
-from firstresponder.incident.snapshot import Gate, Observation, Snapshot
+from firstresponder.incident.snapshot import Observation, Snapshot
 from firstresponder.runbooks.names import diagnostics_behind
 
 
@@ -40,7 +40,10 @@ def go_on(snapshot: Snapshot, now: datetime, packet: DecisionPacket, order: Orde
             return _stopped(snapshot, now, packet, order, HandOver(EscalationReason.INVALID_RUNBOOK, str(error)))
     if snapshot.gate is None:  # after the look, which may take long
         return Plan(effect=CheckGate())
-    met = _judged(snapshot, base, packet, observation, snapshot.gate)
+    if not snapshot.gate.safe:
+        text = f"the approval gate does not hold, so nobody knows who wrote the reviews: {snapshot.gate.message}"
+        return _stopped(snapshot, now, packet, order, HandOver(EscalationReason.PACKET_SUPERSEDED, text))
+    met = _judged(snapshot, base, packet, observation)
     if isinstance(met, HandOver):
         return _stopped(snapshot, now, packet, order, met)
     if met is not None:
@@ -48,6 +51,35 @@ def go_on(snapshot: Snapshot, now: datetime, packet: DecisionPacket, order: Orde
     assert request is not None  # noqa: S101 - a missing request is not approved
     status = begun(approved(incident.status, incident, request, now), packet, order, now)
     return Plan(status=observed(status, incident), again=True)
+
+
+def look_before(snapshot: Snapshot, packet: DecisionPacket, order: Order) -> Observe | None:
+    """What an order that is sent late has to be judged on anew; None where that cannot be told any more.
+
+    Raises TemplateError.
+    """
+    base = acted_ground(snapshot)
+    if isinstance(base, NoGround):
+        return None
+    return fresh_look(base, packet) if order == packet.bound.orders[0] else _fresh_look(base, packet)
+
+
+def outdated(snapshot: Snapshot, packet: DecisionPacket, order: Order) -> HandOver | None:
+    """Why an order that was started and not sent yet no longer fits what was just seen; None if it does, or if nothing
+    was looked at in this pass."""
+    if snapshot.observation is None:
+        return None
+    base = acted_ground(snapshot)
+    if isinstance(base, NoGround):
+        return HandOver(base.reason, base.message)
+    roles = snapshot.incident.status.roles
+    if order == packet.bound.orders[0]:
+        problem = misfit(packet, roles, base, snapshot.observation)
+        return HandOver(EscalationReason.PACKET_SUPERSEDED, problem) if problem else None
+    met = _judged(snapshot, base, packet, snapshot.observation)
+    if isinstance(met, str):
+        return HandOver(EscalationReason.PACKET_SUPERSEDED, f"the target is met: {met}")
+    return met
 
 
 def _no_longer_approved(snapshot: Snapshot, now: datetime, packet: DecisionPacket) -> HandOver | None:
@@ -73,12 +105,9 @@ def _fresh_look(base: Ground[RunbookSpec], packet: DecisionPacket) -> Observe:
 
 
 def _judged(
-    snapshot: Snapshot, base: Ground[RunbookSpec], packet: DecisionPacket, observation: Observation, gate: Gate
+    snapshot: Snapshot, base: Ground[RunbookSpec], packet: DecisionPacket, observation: Observation
 ) -> str | HandOver | None:
     """Why the target is met, why nothing more may be done, or None where the next order is called for."""
-    if not gate.safe:
-        text = f"the approval gate does not hold, so nobody knows who wrote the reviews: {gate.message}"
-        return HandOver(EscalationReason.PACKET_SUPERSEDED, text)
     if strange := strangeness(packet, snapshot.incident.status.roles, base, observation):
         return strange
     scope = scope_of(base.spec, base.setting, values_of(observation.evidence))
@@ -104,7 +133,8 @@ def _left(packet: DecisionPacket, order: Order) -> str:
 
 def _stopped(snapshot: Snapshot, now: datetime, packet: DecisionPacket, order: Order, halt: HandOver) -> Plan:
     text = f"stopped before {_left(packet, order)}: {halt.message}"
-    status = marked(snapshot.incident.status, snapshot.incident, now, "Acted", "False", halt.reason.value, text)
+    status = snapshot.incident.status
+    status = marked(status, snapshot.incident, now, "Acted", "False", halt.reason.value, so_far(status, text))
     return escalated(snapshot, now, halt.reason, text, to=halt.to, human_action=halt.human_action, status=status)
 
 

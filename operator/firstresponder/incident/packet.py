@@ -91,8 +91,7 @@ def request_spec(incident: Incident, packet: DecisionPacket, requested_by: str) 
 
 def next_ordinal(incident: Incident) -> int:
     """Orders of an incident count from 1 through all its packets; each packet has its own ApprovalRequest."""
-    before = incident.status.decision_packet
-    return before.bound.orders[-1].attempt + 1 if before is not None else 1
+    return incident.status.last_ordinal + 1
 
 
 def _class_of(snapshot: Snapshot, action: Action) -> tuple[str, int] | Refused:
@@ -235,6 +234,11 @@ def _signals(spec: RunbookSpec, proposed: Proposed, scope: Scope) -> list[Eviden
     return signals[:32]
 
 
+def guards_refuted(spec: RunbookSpec) -> list[Requirement]:
+    """The requirements that nothing speaks against acting at all."""
+    return [Requirement(name=guard.name, require=f"!({guard.when})") for guard in spec.guards]
+
+
 def count_unchanged(prepared: Prepared) -> list[Requirement]:
     """The requirement that a pool still has the size that the packet starts from; none where nothing is counted."""
     scale, count = prepared.action.ansible_scale, prepared.proposed.current_count
@@ -262,7 +266,7 @@ def packet_of(
         hypothesis=hypothesis.name,
         preview=preview,
         preconditions=[
-            *(Requirement(name=guard.name, require=f"!({guard.when})") for guard in spec.guards),
+            *guards_refuted(spec),
             Requirement(name="symptom", require=spec.symptom),
             Requirement(name=hypothesis.name, require=hypothesis.when),
             *(Requirement(name=method.name, require=method.when) for method in plan.methods),

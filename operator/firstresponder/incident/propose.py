@@ -14,6 +14,7 @@ from firstresponder.incident.analyse import explained
 from firstresponder.incident.decide import HandOver, Proposed, check_preconditions, judge_preconditions, planned
 from firstresponder.incident.escalate import escalated
 from firstresponder.incident.ground import Ground
+from firstresponder.incident.impact import impact_event
 from firstresponder.incident.neighbours import Fix
 from firstresponder.incident.packet import Prepared, Refused, acting_host, packet_of, prepared, request_name
 from firstresponder.incident.packet_text import action_clause
@@ -85,8 +86,21 @@ def asked(snapshot: Snapshot, now: datetime, status: IncidentStatus, packet: Dec
     """The plan that puts the packet to people."""
     incident = snapshot.incident
     ref, prompt = request_name(incident, packet), packet.shown.approval_prompt
-    status = updated(status, phase=Phase.AWAITING_APPROVAL, decision_packet=packet, approval_request_ref=ref)
+    status = updated(
+        status,
+        phase=Phase.AWAITING_APPROVAL,
+        decision_packet=packet,
+        last_ordinal=packet.bound.orders[-1].attempt,
+        approval_request_ref=ref,
+    )
     status = marked(status, incident, now, "Approved", "Unknown", "AwaitingApproval", prompt)
     status = noted(status, now, "ApprovalRequested", prompt)
-    event = Event("ApprovalRequested", f"{prompt} (kubectl approve {ref.name})", occasion=ref.name)
-    return Plan(status=observed(status, incident), events=(event,), again=True)
+    return Plan(status=observed(status, incident), events=asking(status, packet, ref.name), again=True)
+
+
+def asking(status: IncidentStatus, packet: DecisionPacket, request: str) -> tuple[Event, ...]:
+    """What people are told while they are asked, made of what status holds: a crash after a write loses nothing."""
+    text = f"{packet.shown.approval_prompt} (kubectl approve {request})"
+    heavy = next((each.details for each in status.timeline if each.event == "HighImpact"), None)
+    told = (impact_event(heavy),) if heavy is not None else ()
+    return (*told, Event("ApprovalRequested", text, occasion=request))

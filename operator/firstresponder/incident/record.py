@@ -22,6 +22,12 @@ def noted(
     return status.model_copy(update={"timeline": entries, "timeline_dropped": status.timeline_dropped + dropped})
 
 
+def spec_changed(status: IncidentStatus, now: datetime) -> IncidentStatus:
+    """The status that says that a patch of the spec came too late to count (rule 21)."""
+    text = "parameters are not read again after acting; they stay as approved"
+    return noted(status, now, "SpecChanged", text)
+
+
 def marked(
     status: IncidentStatus,
     incident: Incident,

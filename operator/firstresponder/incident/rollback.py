@@ -15,7 +15,7 @@ from firstresponder.api.packet import DecisionPacket, Preview, ShownPacket
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.runbook import Action, RunbookSpec
 from firstresponder.expressions import TemplateError
-from firstresponder.incident.decide import HandOver, Planned, count_changed, scope_of, within_bounds
+from firstresponder.incident.decide import HandOver, Planned, count_changed, guard_problem, scope_of, within_bounds
 from firstresponder.incident.escalate import escalated, told
 from firstresponder.incident.ground import Ground, NoGround, acted_ground
 from firstresponder.incident.look import evidence_of, observe, values_of
@@ -26,6 +26,7 @@ from firstresponder.incident.packet import (
     bound_packet,
     count_unchanged,
     digest_of,
+    guards_refuted,
     prepared,
 )
 from firstresponder.incident.plan import Plan, RunPreview
@@ -64,7 +65,8 @@ def offer(snapshot: Snapshot, now: datetime) -> Plan:
     count = _inverse(before)
     if snapshot.observation is None:
         scale = action.ansible_scale
-        only = diagnostics_behind(base.spec, [scale.current, scale.maximum])
+        guards = [guard.when for guard in base.spec.guards]
+        only = diagnostics_behind(base.spec, [scale.current, scale.maximum, *guards])
         try:
             look = observe(base.runbook, base.spec, base.setting, base.hosts, only=only, also={attempt.host})
         except TemplateError as error:
@@ -78,6 +80,8 @@ def offer(snapshot: Snapshot, now: datetime) -> Plan:
     if isinstance(host, Refused):
         return none(host.reason, host.message)
     fresh = scope_of(base.spec, base.setting, values_of(snapshot.observation.evidence))
+    if guard := guard_problem(base.spec, fresh):
+        return none(EscalationReason.PACKET_SUPERSEDED, guard)
     if changed := count_changed(base.spec, action, fresh, count):
         return none(EscalationReason.PACKET_SUPERSEDED, changed)
     bounded = within_bounds(base.spec, action, fresh, count.desired)
@@ -114,7 +118,7 @@ def _packet(
         seen,
         hypothesis=hypothesis,
         preview=preview,
-        preconditions=count_unchanged(ready),
+        preconditions=[*guards_refuted(base.spec), *count_unchanged(ready)],
         rollback_plan="This is the way back. A human takes over, whatever becomes of it.",
         undoes=attempt.id,
     )

@@ -29,7 +29,7 @@ from firstresponder.incident.decide import (
 )
 from firstresponder.incident.escalate import escalated
 from firstresponder.incident.ground import Ground, NoGround, ground, playbook_ground
-from firstresponder.incident.impact import high_impact
+from firstresponder.incident.impact import high_impact, impact_event
 from firstresponder.incident.look import bounded, observe, values_of
 from firstresponder.incident.matching import Matched, match, runbook_named
 from firstresponder.incident.plan import Event, Experiment, Pin, Plan
@@ -58,7 +58,7 @@ def begin(snapshot: Snapshot, now: datetime) -> Plan:
     events: tuple[Event, ...] = ()
     if heavy := high_impact(spec.impact, snapshot.policy.high_impact) if snapshot.policy is not None else None:
         status = noted(status, now, "HighImpact", heavy)
-        events = (Event("HighImpact", f"{heavy}; triage goes on meanwhile", warning=True),)
+        events = (impact_event(heavy),)
     matched = match(snapshot)
     if isinstance(matched, NoGround):
         plan = escalated(snapshot, now, matched.reason, matched.message, status=status)

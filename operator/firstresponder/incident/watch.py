@@ -18,7 +18,7 @@ from firstresponder.incident.escalate import escalated, handed_over, told
 from firstresponder.incident.ground import Ground, NoGround, acted_ground
 from firstresponder.incident.look import evidence_of, observe, values_of
 from firstresponder.incident.plan import CloseRequest, Event, Plan, wait
-from firstresponder.incident.record import marked, noted, observed, updated
+from firstresponder.incident.record import marked, noted, observed, spec_changed, updated
 from firstresponder.incident.roles import recast
 from firstresponder.incident.rollback import can_be_undone, offer
 from firstresponder.incident.snapshot import Observation, Sample, Snapshot
@@ -44,8 +44,7 @@ def verify(snapshot: Snapshot, now: datetime) -> Plan:
     if isinstance(base, NoGround):
         return escalated(snapshot, now, base.reason, base.message)
     if incident.metadata.generation != status.observed_generation:
-        status = noted(status, now, "SpecChanged", "parameters are not read again after acting; they stay as approved")
-        return Plan(status=observed(status, incident), again=True)
+        return Plan(status=observed(spec_changed(status, now), incident), again=True)
     if problem := recast(status.roles, base.hosts):
         text = f"the fix cannot be verified: {problem}"
         return escalated(snapshot, now, EscalationReason.EVIDENCE_UNAVAILABLE, text)

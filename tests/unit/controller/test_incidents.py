@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -150,7 +150,23 @@ async def test_a_conflict_on_an_effect_forgets_all_that_was_learnt_before(drive:
 async def test_facts_are_dropped_after_a_status_write(drive: Callable[..., Any]) -> None:
     world = World([Plan(effect=CheckGate()), Plan(status=TRIAGING, again=True), Plan()])
     await drive(world)
-    assert world.facts == [Facts(), Facts(gate=Gate(safe=True)), Facts()]
+    assert world.facts == [Facts(), Facts("7", gate=Gate(safe=True)), Facts()]
+
+
+async def test_facts_of_an_incident_that_somebody_changed_since_are_dropped(drive: Callable[..., Any]) -> None:
+    """An answer about one attempt, or a preview of other arguments, must not be taken for what is asked now."""
+
+    class Changing(World):
+        async def gather(self, key: Key, facts: Facts, samples: tuple[Sample, ...]) -> Snapshot | None:
+            if len(self.facts) == 1:
+                self.incident = incident(resourceVersion="8")
+            return await super().gather(key, facts, samples)
+
+    world = Changing([Plan(effect=AskLedger("h", "a")), Plan(effect=CheckGate()), Plan()])
+    await drive(world)
+    ledger, gate = Facts("7", ledger=LedgerAnswer(LedgerState.ABSENT)), Facts("8", gate=Gate(safe=True))
+    assert world.facts == [Facts(), ledger, Facts(), gate]
+    assert world.log == ["decide", "ask_ledger", "decide", "check_gate", "decide"]
 
 
 @pytest.mark.parametrize(
@@ -173,13 +189,13 @@ async def test_what_an_effect_brings_back_is_known_at_the_next_pass(
 ) -> None:
     world = World([Plan(effect=effect), Plan()])
     await drive(world)
-    assert world.facts == [Facts(), brought]
+    assert world.facts == [Facts(), replace(brought, version="7")]
 
 
 async def test_a_preview_is_known_together_with_what_was_observed_before_it(drive: Callable[..., Any]) -> None:
     world = World([Plan(effect=Observe("r", (), ())), Plan(effect=RunPreview("h", PreviewRequest("a", (), 1))), Plan()])
     await drive(world)
-    assert world.facts[-1] == Facts(observation=Observation(NOW, ()), preview=PreviewAnswer(result="success"))
+    assert world.facts[-1] == Facts("7", observation=Observation(NOW, ()), preview=PreviewAnswer(result="success"))
 
 
 async def test_samples_are_remembered_until_the_incident_is_gone(drive: Callable[..., Any]) -> None:

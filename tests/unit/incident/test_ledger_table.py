@@ -53,7 +53,7 @@ def test_an_attempt_without_a_known_end_is_waited_for_sent_or_sealed(
         (finished(result="success", exit_status=0), {}, AttemptState.SUCCEEDED, "Succeeded"),
         (finished(result="exit-code", exit_status=65), {}, AttemptState.FAILED, "Refused"),
         (finished(result="exit-code", exit_status=70), {}, AttemptState.FAILED, "ExitStatus"),
-        (finished(result="exit-code", exit_status=75), {}, AttemptState.INDETERMINATE, "StillRunning"),
+        (finished(result="exit-code", exit_status=75), {}, AttemptState.INDETERMINATE, "NotFinished"),
         (finished(result="timeout"), {}, AttemptState.INDETERMINATE, "Interrupted"),
         (finished(result="signal"), {}, AttemptState.INDETERMINATE, "Interrupted"),
         (answer(LedgerState.CLAIMED), {}, AttemptState.INDETERMINATE, "Interrupted"),

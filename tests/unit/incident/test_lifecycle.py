@@ -734,3 +734,58 @@ def test_the_verdict_on_each_precondition_is_in_status() -> None:
         ("room", "Refuted", "high-cpu"),
     ]
     assert "memory.availableBytes" in judged[1].because
+
+
+def test_a_packet_of_another_revision_than_the_pinned_one_is_not_acted_on() -> None:
+    """Somebody who may write the status of incidents names a revision of the runbook without its guards."""
+    world = approved()
+    world.runbook = high_cpu()
+    world.runbook["spec"]["guards"] = []
+    world.settle()
+    assert (world.reason, world.runs) == ("PacketSuperseded", [])
+
+
+def test_a_packet_that_was_superseded_is_no_longer_in_status() -> None:
+    world = awaiting_approval()
+    world.values["processes"]["list"].append({"unit": "session-3.scope", "cpuPercent": 90.0, "kernelThread": False})
+    world.patch(parameters={"window": "2m"})
+    world.settle()
+    assert world.reason == "SecurityIncident"
+    assert world.incident.status.decision_packet is None
+
+
+def test_no_two_packets_of_an_incident_share_a_name_or_an_ordinal() -> None:
+    world = awaiting_approval()
+    names = set()
+    for threshold in (81, 82, 83):
+        assert world.request is not None
+        names.add(world.request.name)
+        world.patch(parameters={"cpuThreshold": threshold})
+        world.settle()
+    assert names == {"high-cpu-1-1", "high-cpu-1-2", "high-cpu-1-3"}
+
+
+def test_a_parameter_patched_while_the_action_runs_is_said_to_come_too_late() -> None:
+    world = started_but_not_sent()
+    world.patch(parameters={"cpuThreshold": 85})
+    world.settle()
+    assert len(world.runs) == 1
+    assert "SpecChanged" in [entry.event for entry in world.incident.status.timeline]
+
+
+def test_a_machine_that_is_not_the_packets_is_asked_nothing_with_the_acting_key() -> None:
+    world = started_but_not_sent()
+    world.review("dana@example.com", "Denied")
+    world.hosts["api-gateway-03"] = with_keys(OTHER_KEY)
+    world.pass_time(hours=1)
+    assert world.reason == "Indeterminate"
+    assert not world.performed(SendOrder)
+    assert not world.performed(Seal)
+
+
+def test_people_are_asked_though_the_operator_died_before_it_could_tell_them() -> None:
+    world = awaiting_approval()
+    world.events.clear()
+    world.restart_operator()
+    world.settle()
+    assert [event.reason for event in world.events] == ["ApprovalRequested"]

@@ -286,3 +286,12 @@ def test_before_the_first_order_every_method_must_still_be_called_for(change: Ch
     assert (world.reason, world.runs) == ("PacketSuperseded", [])
     assert world.incident.status.escalation is not None
     assert word in world.incident.status.escalation.message
+
+
+def test_an_action_that_stopped_on_the_way_says_what_of_it_was_done() -> None:
+    world = after_the_first()
+    world.patch(abort=True)
+    world.settle()
+    acted = condition(world.incident.status.conditions, "Acted")
+    assert acted is not None
+    assert acted.message.startswith("partly done (free-disk-space (journald-vacuum)), then: stopped before")

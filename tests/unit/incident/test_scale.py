@@ -14,7 +14,7 @@ from firstresponder.api.incident import Phase
 from firstresponder.api.ledger import LedgerAnswer, LedgerState, PreviewAnswer
 from firstresponder.api.packet import DecisionPacket
 from firstresponder.incident.packet import digest_of
-from firstresponder.incident.plan import CloseRequest, Observe, RunPreview, SendOrder
+from firstresponder.incident.plan import CloseRequest, Observe, RunPreview, Seal, SendOrder
 from tests.unit.incident.world import (
     BOOT,
     OTHER_BOOT,
@@ -255,7 +255,8 @@ def test_a_fix_that_did_not_help_is_told_at_once_and_its_inverse_is_offered_by_a
     assert packet.bound.undoes == status.attempts[0].id
     assert packet.bound.orders[0].arguments[-1] == "4"
     assert packet.bound.orders[0].attempt == 2
-    assert [each.require for each in packet.bound.preconditions] == ["(replicas.count) == 6.0"]
+    assert [each.name for each in packet.bound.preconditions] == ["unexpected-process", "count-unchanged"]
+    assert packet.bound.preconditions[1].require == "(replicas.count) == 6.0"
     assert packet.bound.verification is None
     assert packet.bound.preview
     assert world.request is not None
@@ -273,7 +274,7 @@ def test_an_approved_way_back_is_gone_once_and_the_incident_ends_with_the_failur
     assert len(world.runs) == 2
     (look,) = world.performed(Observe)[before:]
     assert isinstance(look, Observe)
-    assert [probe.name for probe in look.probes] == ["replicas"]
+    assert sorted(probe.name for probe in look.probes) == ["processes", "replicas"]
     assert "rollback: undo scale-out on control-1 succeeded" in message(world)
     escalation = world.incident.status.escalation
     assert escalation is not None
@@ -414,3 +415,69 @@ def test_an_incident_about_another_service_scales_that_one() -> None:
     values["processes"]["top"]["unit"] = "pay-roll.service"
     world = waiting(incident=incident(service="pay-roll"), values=values)
     assert packet_in(world).bound.orders[0].arguments[3] == "pay_roll_instances"
+
+
+def intruder(world: World) -> None:
+    world.values["processes"]["list"].append({"unit": "session-3.scope", "cpuPercent": 90.0, "kernelThread": False})
+
+
+def test_the_way_back_is_not_gone_while_a_guard_speaks_against_it() -> None:
+    world = offered()
+    world.review("alice@example.com")
+    intruder(world)
+    world.settle()
+    assert (world.reason, len(world.runs)) == ("FixFailed", 1)
+    assert "guard unexpected-process is holds now" in message(world)
+
+
+def test_the_way_back_is_not_offered_while_a_guard_speaks_against_it() -> None:
+    world = scaled_out()
+    intruder(world)
+    world.pass_time(minutes=16)
+    assert (world.reason, len(world.runs)) == ("FixFailed", 1)
+    assert "rollback: PacketSuperseded: not offered: guard unexpected-process" in message(world)
+
+
+def busy_for(**span: float) -> World:
+    """Approved and started; for so long another action ran on the control node."""
+    world = waiting()
+    world.review("alice@example.com")
+    world.answer_to_order = LedgerAnswer(state=LedgerState.ABSENT, boot=BOOT, refused="busy")
+    world.settle()
+    world.pass_time(**span)
+    world.answer_to_order = None
+    return world
+
+
+def test_an_order_that_had_to_wait_is_judged_anew_before_it_is_sent() -> None:
+    world = busy_for(minutes=10)
+    world.pass_time(minutes=1)
+    assert len(world.runs) == 1
+    assert world.phase() == Phase.VERIFYING
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [(lambda w: w.values["replicas"].update(count=8.0), "8"), (intruder, "guard unexpected-process")],
+    ids=["the pool has another size", "an intruder"],
+)
+def test_an_order_that_had_to_wait_until_it_no_longer_fitted_is_sealed(change: Change, word: str) -> None:
+    world = busy_for(minutes=10)
+    change(world)
+    world.pass_time(minutes=1)
+    assert (world.reason, world.runs) == ("PacketSuperseded", [])
+    assert world.performed(Seal)
+    assert world.incident.status.attempts[0].reason == "NeverRan"
+    assert word in message(world)
+
+
+def test_an_order_whose_operator_was_away_is_judged_anew_before_it_is_sent() -> None:
+    world = waiting()
+    world.review("alice@example.com")
+    while world.phase() == Phase.AWAITING_APPROVAL:
+        world.step()
+    world.restart_operator()
+    world.now += timedelta(minutes=5)
+    world.values["replicas"].update(count=8.0)
+    world.settle()
+    assert (world.reason, world.runs) == ("PacketSuperseded", [])

@@ -315,7 +315,8 @@ class World:
             self.status_writes += 1
             self._facts = {}
             self.incident = self.incident.model_copy(update={"status": plan.status})
-        self.events += plan.events
+        told = {(event.reason, event.occasion) for event in self.events}  # the API server keeps one of each
+        self.events += [event for event in plan.events if (event.reason, event.occasion) not in told]
         if plan.effect is not None:
             self.effects.append(plan.effect)
             self._perform(plan.effect)
@@ -446,6 +447,7 @@ class World:
         metadata = self.incident.metadata.model_copy(update={"generation": self.incident.metadata.generation + 1})
         changed = self.incident.spec.model_copy(update=spec)
         self.incident = self.incident.model_copy(update={"metadata": metadata, "spec": changed})
+        self._facts = {}  # they were of the incident as it was before
 
     def restart_operator(self) -> None:
         """All that was only remembered is gone."""
