@@ -347,8 +347,10 @@ def within_bounds(spec: RunbookSpec, action: Action, scope: Scope, count: float)
     maximum = _number(spec, action, scope, "maximum", scale.maximum)
     if isinstance(maximum, HandOver):
         return maximum
-    if count != int(count) or not scale.minimum <= count <= maximum:
-        text = f"{count:g} instances are not a whole number within {scale.minimum} and {maximum:g}"
+    if count != int(count):
+        return HandOver(EscalationReason.CAPACITY_LIMIT, f"{count:g} is not a whole number of instances")
+    if not scale.minimum <= count <= maximum:
+        text = f"the pool may have {scale.minimum} to {maximum:g} instances, not {count:g}"
         return HandOver(EscalationReason.CAPACITY_LIMIT, text)
     return int(count)
 
