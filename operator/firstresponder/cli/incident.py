@@ -77,9 +77,9 @@ def report(name: str, output: str, kubeconfig: str | None, context: str | None, 
 
 @main.command(
     context_settings=_SETTINGS,
-    help="Show why an incident was decided as it was.\n\nEach variable, guard, symptom, hypothesis, precondition, count "
-    "and method of the pinned runbook revision, in the order of judgement: the expression, the evidence that it saw, "
-    "and what came out. Then what follows from it, and each criterion as it stood at the verification's last look."
+    help="Show why an incident was decided as it was.\n\nEach variable, guard, symptom, hypothesis, precondition, "
+    "count and method of the pinned runbook revision, in the order of judgement: the expression, the evidence that it "
+    "saw, and what came out. Then what follows from it, and each criterion at the last look of the verification."
     f"\n{_EXITS}\n\b\nExample:\n  kubectl incident explain high-cpu-7xk2p -n prod",
 )
 @click.argument("name")
