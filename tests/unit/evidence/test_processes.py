@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from firstresponder.evidence.probe import Reason
 from tests.unit.evidence.asking import argv, printed, seen, unseen
 
@@ -106,6 +108,7 @@ def test_twenty_busy_workers_hide_nobody_who_is_less_busy() -> None:
     assert {"session-3.scope", "api-gateway.service"} == {each["unit"] for each in listed}
 
 
+@pytest.mark.rule(4)
 def test_our_own_diagnostics_are_left_out_and_nothing_else() -> None:
     rows = [
         (1, "systemd", 0.0, 0.0),

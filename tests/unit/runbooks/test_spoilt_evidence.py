@@ -125,6 +125,7 @@ def assert_no_other_action(shipped: Shipped, spoilt: dict[str, dict[str, Any]]) 
     assert {what: came for what, came in found.items() if came not in {whole, (None,)}} == {}
 
 
+@pytest.mark.rule(2)
 @each_case
 def test_evidence_taken_away_leads_to_the_same_or_to_a_human(shipped: Shipped) -> None:
     names: list[Field] = [(name,) for name in shipped.evidence]
@@ -133,6 +134,7 @@ def test_evidence_taken_away_leads_to_the_same_or_to_a_human(shipped: Shipped) -
     assert_no_other_action(shipped, {str(ways): without(shipped.evidence, *ways) for ways in taken})
 
 
+@pytest.mark.rule(2, 3)
 @each_case
 def test_a_value_of_another_type_leads_to_the_same_or_to_a_human(shipped: Shipped) -> None:
     spoilt = {}

@@ -377,6 +377,7 @@ def test_at_every_threshold_something_changes(name: str) -> None:
         assert len({str(expected) for _, expected in outcomes}) > 1, threshold
 
 
+@pytest.mark.rule(16)
 @pytest.mark.parametrize(
     ("before", "after", "holds"),
     [(100, 256 * 2**20 - 1, False), (100, 256 * 2**20, True), (256 * 2**20, 256 * 2**20, False)],
@@ -392,6 +393,7 @@ def test_memory_is_free_again_when_there_is_enough_and_more_than_before(
     assert ("memory" not in unmet(plan, take_sample(spec, plan, scope, datetime(2026, 1, 1, tzinfo=UTC)))) is holds
 
 
+@pytest.mark.rule(15)
 @pytest.mark.parametrize(
     ("percent", "expected"),
     [(79.9, {"escalate": "PreconditionFailed"}), (80, {"action": "free-disk-space"}), (80.1, {"methods": ROTATED})],
