@@ -161,6 +161,13 @@ def test_another_table_than_expected_is_not_read() -> None:
     unseen("processes", printed(everything(cpu="%Cpu0  :  1.0 us\n")), Reason.UNPARSEABLE, r"no line %Cpu\(s\)")
 
 
+@pytest.mark.rule(2)
+@pytest.mark.parametrize("share", ["-99.0", "nan", "inf", "1e3", "9_9.0", "99.0.0", "", "+99.0"])
+def test_a_share_that_is_no_plain_number_hides_no_process(share: str) -> None:
+    table = everything().replace("  99.0   0.1", f"  {share}   0.1")
+    unseen("processes", printed(table), Reason.UNPARSEABLE, "is not a row of top's table")
+
+
 def test_one_sample_is_not_enough() -> None:
     half = f"=== top 1\n{sample(BUSY, TOP)}=== ps\n"
     unseen("processes", printed(half), Reason.UNPARSEABLE, "1 samples")

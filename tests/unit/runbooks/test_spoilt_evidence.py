@@ -5,8 +5,8 @@ What holds, for every case of every file:
 - Taken away (a diagnostic, two of them, any one field at any depth), or of another type than the field's, or a text
   that says something else: the conclusion is the same action with the same count and methods (or the same runbook),
   or a hand-over. That the symptom is gone is only said where the whole evidence says so too.
-- A number below zero, which no probe gives, changes nothing, is judged as zero would be, or hands over; one beyond all
-  bounds is judged as the largest that can be, or hands over.
+- A number below zero, which no probe measures, changes nothing, is judged as zero would be, or hands over; one beyond
+  all bounds is judged as the largest that can be, or hands over.
 - A list is never cut or emptied: that would be another observation, on which an action may follow, and no probe gives
   one for "could not look" (tests/unit/evidence). The same goes for an empty map in a list's place.
 """
