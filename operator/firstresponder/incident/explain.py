@@ -40,7 +40,8 @@ from firstresponder.runbooks.names import compiled, names_in
 from firstresponder.runbooks.parameters import recorded, resolve
 from firstresponder.safety.neutralise import shown
 
-_SAW = 300
+_VALUE, _SAW = 400, 1200
+"""Characters of one value, enough to see which process of a list a guard is about, and of any one text."""
 _WORDS = {Verdict.TRUE: "true", Verdict.FALSE: "false", Verdict.UNKNOWN: "unknown"}
 _OF_THE_WORLD = frozenset(
     {
@@ -184,10 +185,10 @@ def _amount(spec: Triage, scope: Scope, action: Action) -> Iterator[Judged]:
 def _one(spec: Triage, scope: Scope, kind: str, name: str, source: str) -> Judged:
     expression = compiled(source, names_in(spec))
     result = expression.evaluate(scope)
-    verdict, saw = _WORDS[expression.verdict(scope)], expression.explain(scope)
-    if verdict == "unknown" and result.known:
-        # A variable or a count need not be a condition.
-        verdict, saw = shown(format_value(result.value, 64), 64), expression.read(scope)
+    saw = expression.read(scope, _VALUE) if result.known else expression.explain(scope)
+    verdict = _WORDS[expression.verdict(scope)]
+    if verdict == "unknown" and result.known:  # a variable or a count need not be a condition
+        verdict = shown(format_value(result.value, 64), 64)
     return Judged(kind, name, source, shown(saw, _SAW), verdict)
 
 

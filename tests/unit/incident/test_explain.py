@@ -125,6 +125,14 @@ def miner() -> World:
     return World(values=values)
 
 
+def test_the_stranger_that_a_guard_is_about_is_among_what_it_saw() -> None:
+    world = miner()
+    world.settle()
+    guard = next(each for each in _explained(world).judged if each.kind == "Guard")
+    assert guard.verdict == "true"
+    assert "cpuPercent: 150" in guard.saw
+
+
 def without(name: str) -> World:
     return World(values={each: seen for each, seen in leak().items() if each != name})
 
