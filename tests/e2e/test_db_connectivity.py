@@ -133,6 +133,7 @@ def test_a_service_that_holds_on_to_dead_connections_is_restarted_after_approval
         assert client.health() == 200
 
 
+@pytest.mark.rule(5)
 def test_a_database_that_is_well_again_is_watched_and_nothing_else(scenes: Scenes) -> None:
     with connected(scenes) as (scene, server, client):
         scene.stage.wait_for_phase(report(scene), "Resolved")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import pytest
+
 from tests.e2e.scenes import RUNBOOK, Scenes
 
 SLOW = "import socket, time; s = socket.create_server(('127.0.0.1', 81)); time.sleep(3600)"
@@ -25,6 +27,7 @@ def runbook() -> dict[str, Any]:
     return changed
 
 
+@pytest.mark.rule(24)
 def test_experiments_tell_more_of_the_cause_and_delay_the_packet_no_longer_than_they_may(scenes: Scenes) -> None:
     with scenes.open() as scene:
         scene.operator()

@@ -45,6 +45,7 @@ def used(host: Host, path: str) -> int:
     return int(host.run(["df", "--output=pcent", path]).stdout.split()[-1].rstrip("%"))
 
 
+@pytest.mark.rule(15)
 def test_an_old_journal_is_vacuumed_and_that_is_enough(scenes: Scenes) -> None:
     with small_disk(scenes, "/var/log") as (scene, host):
         faults.keep_journal(host, old=40 * MIB)

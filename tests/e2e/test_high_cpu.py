@@ -107,6 +107,7 @@ def test_an_incident_costs_at_most_fourteen_writes_and_a_waiting_one_none(
     assert cost() - at_rest <= 14
 
 
+@pytest.mark.rule(4)
 def test_a_miner_goes_to_security_and_no_state_changing_command_reaches_the_host(
     stage: Stage, host: Host, operator: Operator
 ) -> None:

@@ -220,6 +220,7 @@ def restart_as_administrator(scene: Scene) -> str:
     return truth.invocation(scene.host)
 
 
+@pytest.mark.rule(14)
 def test_a_unit_restarted_by_somebody_else_after_the_approval_supersedes_it(scenes: Scenes) -> None:
     with scenes.open() as scene:
         operator = scene.operator()

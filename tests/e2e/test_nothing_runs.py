@@ -102,6 +102,7 @@ def test_a_stale_digest_is_refused_by_the_server(stage: Stage, host: Host, waiti
     assert_nothing_ran(host, before)
 
 
+@pytest.mark.rule(14, 21)
 def test_a_parameter_patched_after_approval_supersedes_what_was_approved(
     stage: Stage, host: Host, waiting: str, operator: Operator
 ) -> None:

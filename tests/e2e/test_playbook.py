@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.e2e.scenes import RUNBOOK, Scene, Scenes
 from tests.testbed.cluster import ALICE
 
@@ -48,6 +50,7 @@ def prepared(scene: Scene) -> None:
     )
 
 
+@pytest.mark.rule(19)
 def test_the_cause_found_by_a_playbook_is_fixed_by_its_runbook(scenes: Scenes) -> None:
     with scenes.open() as scene:
         prepared(scene)

@@ -116,6 +116,7 @@ def test_an_exhausted_pool_is_halved_after_approval_and_the_dba_is_told(scenes: 
         assert database.query(cast["db-01"], held) == "10"
 
 
+@pytest.mark.rule(10)
 def test_the_last_instance_is_not_taken_away(scenes: Scenes) -> None:
     with exhausted(scenes, running=1, wanted=TOO_MANY) as (scene, cast):
         status = scene.escalated(report(scene), "CapacityLimit")
@@ -125,6 +126,7 @@ def test_the_last_instance_is_not_taken_away(scenes: Scenes) -> None:
         assert {name: truth.acting_logins(host) for name, host in cast.items()} == dict.fromkeys(cast, 0)
 
 
+@pytest.mark.rule(14)
 def test_a_pool_that_somebody_scaled_meanwhile_needs_another_look_and_nothing_runs(scenes: Scenes) -> None:
     with exhausted(scenes, running=3, wanted=TOO_MANY) as (scene, cast):
         incident = proposed(scene)

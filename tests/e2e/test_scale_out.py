@@ -72,6 +72,7 @@ def test_a_loaded_pool_gets_two_more_instances_after_approval_and_the_load_falls
         assert truth.starts(cast[GATEWAY_HOST]) == 1, "it goes on as it was"
 
 
+@pytest.mark.rule(11)
 def test_a_pool_without_room_for_two_more_is_left_to_a_human(scenes: Scenes) -> None:
     with loaded(scenes, maximum=2) as (scene, cast):
         status = scene.escalated(scene.stage.open_incident(), "CapacityLimit")

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from tests.e2e import truth
 from tests.e2e.scenes import EmptyScene, Scenes
 from tests.testbed import database, faults
@@ -94,6 +96,7 @@ def test_a_full_disk_is_found_and_freed(scenes: Scenes) -> None:
         assert (truth.actions(server), truth.actions(target), truth.actions(other)) == ([], ["journal-vacuum"], [])
 
 
+@pytest.mark.rule(8)
 def test_a_database_host_that_is_silent_is_no_reason_for_anything(scenes: Scenes) -> None:
     with unavailable(scenes) as (scene, target, server, other):
         other.order("fail")

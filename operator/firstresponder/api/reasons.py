@@ -19,7 +19,7 @@ class EscalationReason(StrEnum):
     PRECONDITION_FAILED = "PreconditionFailed"
     CAPACITY_LIMIT = "CapacityLimit"
     ACTION_CLASS_MISSING = "ActionClassMissing"
-    ACTION_NOT_SUPPORTED = "ActionNotSupported"
+    ACTION_NOT_SUPPORTED = "ActionNotSupported"  # no longer occurs: every type of action is supported
     ACTION_FAILED = "ActionFailed"
     INDETERMINATE = "Indeterminate"
     FIX_FAILED = "FixFailed"

@@ -77,8 +77,9 @@ def report(name: str, output: str, kubeconfig: str | None, context: str | None, 
 
 @main.command(
     context_settings=_SETTINGS,
-    help="Show why an incident was decided as it was.\n\nEach variable, guard, symptom and hypothesis of the pinned "
-    "runbook revision, in the order of judgement: the expression, the evidence that it saw, and what came out."
+    help="Show why an incident was decided as it was.\n\nEach variable, guard, symptom, hypothesis, precondition, "
+    "count and method of the pinned runbook revision, in the order of judgement: the expression, the evidence that it "
+    "saw, and what came out. Then what follows from it, and each criterion at the last look of the verification."
     f"\n{_EXITS}\n\b\nExample:\n  kubectl incident explain high-cpu-7xk2p -n prod",
 )
 @click.argument("name")
@@ -90,7 +91,8 @@ def explain(name: str, kubeconfig: str | None, context: str | None, namespace: s
 @main.command(
     context_settings=_SETTINGS,
     help="Decide an incident again from its stored evidence and its pinned runbook revision.\n\nSays whether the "
-    "result is the recorded one, and if not, where it differs; the exit code is 1 then."
+    "result is the recorded one: every verdict, the proposed action with its target, counts, methods and orders, and "
+    "the recommendations. If not, it says where it differs, and the exit code is 1."
     f"\n{_EXITS}\n\b\nExample:\n  kubectl incident replay high-cpu-7xk2p -n prod",
 )
 @click.argument("name")

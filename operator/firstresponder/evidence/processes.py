@@ -122,9 +122,17 @@ def _sample(row: str, columns: list[str]) -> _Sample:
     cells = row.split(None, len(columns) - 1)
     try:
         cell = dict(zip(columns, cells, strict=True))
-        return _Sample(int(cell["PID"]), cell["COMMAND"].strip(), float(cell["%CPU"]), float(cell["%MEM"]))
+        return _Sample(int(cell["PID"]), cell["COMMAND"].strip(), _share(cell["%CPU"]), _share(cell["%MEM"]))
     except ValueError:
         raise unparseable(f"{row.strip()[:64]!r} is not a row of top's table") from None
+
+
+def _share(text: str) -> float:
+    """A percentage as top prints it. Raises ValueError, also for what float() would take: nan or a number below zero
+    would hide a process from guards."""
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", text):
+        raise ValueError(text)
+    return float(text)
 
 
 def _placed(text: str) -> dict[int, _Placed]:

@@ -152,9 +152,13 @@ class Expression:
             return result.because
         if not isinstance(result.value, bool):
             return f"the result {format_value(result.value, 64)} is neither true nor false"
+        return self.read(scope)
+
+    def read(self, scope: Scope, limit: int = 64) -> str:
+        """The values that it reads, each of at most ``limit`` characters, for people; empty where it reads none."""
         values = {path: scope.lookup(path) for path in sorted(self.references)}
         return ", ".join(
-            f"{path} = {format_value(value, 64)}" if value is not None else f"{path} is not known"
+            f"{path} = {format_value(value, limit)}" if value is not None else f"{path} is not known"
             for path, value in values.items()
         )
 

@@ -31,7 +31,7 @@ _HUMAN_ACTION = {
     EscalationReason.PRECONDITION_FAILED: "See the precondition that failed; the action was not proposed.",
     EscalationReason.CAPACITY_LIMIT: "Judge the capacity: the limit does not allow the step.",
     EscalationReason.ACTION_CLASS_MISSING: "Create or correct the ActionClass, then open a new Incident.",
-    EscalationReason.ACTION_NOT_SUPPORTED: "Do the step by hand; this version cannot perform that type of action.",
+    EscalationReason.ACTION_NOT_SUPPORTED: "Do the step by hand; that type of action cannot be performed.",
     EscalationReason.ACTION_FAILED: "The action failed or never ran; see its result, then fix by hand.",
     EscalationReason.INDETERMINATE: "Find out on the host whether the action ran; it will not be repeated.",
     EscalationReason.FIX_FAILED: "Find out why the fix did not help; unmet criteria are listed.",

@@ -6,30 +6,58 @@ decision saw them, neutralised.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from firstresponder.api.incident import Incident
-from firstresponder.api.runbook import RunbookSpec, Triage
-from firstresponder.expressions import Scope, Verdict
+from firstresponder.actions.action import Seen
+from firstresponder.api.base import JSON, format_time
+from firstresponder.api.incident import CriterionResult, HypothesisResult, Incident, IncidentStatus
+from firstresponder.api.packet import DecisionPacket, ProposedAction
+from firstresponder.api.reasons import EscalationReason
+from firstresponder.api.runbook import Action, Recommendation, RunbookSpec, Triage
+from firstresponder.expressions import Scope, Verdict, format_value
 from firstresponder.incident.decide import (
     DEFAULT_MARGIN,
     Conclusion,
-    Decision,
     HandOver,
     Led,
     Proposed,
     SelfRecovered,
     Setting,
+    check_preconditions,
     decide,
+    judge_preconditions,
+    planned,
+    recommended,
     scope_of,
 )
 from firstresponder.incident.look import evidence_of, values_of
+from firstresponder.incident.packet import Refused, Shaped, shaped
+from firstresponder.incident.packet_text import action_clause
 from firstresponder.runbooks.names import compiled, names_in
 from firstresponder.runbooks.parameters import recorded, resolve
 from firstresponder.safety.neutralise import shown
 
-_SAW = 300
+_VALUE, _SAW = 400, 1200
+"""Characters of one value, enough to see which process of a list a guard is about, and of any one text."""
 _WORDS = {Verdict.TRUE: "true", Verdict.FALSE: "false", Verdict.UNKNOWN: "unknown"}
+_OF_THE_WORLD = frozenset(
+    {
+        EscalationReason.HOST_UNREACHABLE,
+        EscalationReason.ACTION_CLASS_MISSING,
+        EscalationReason.INVALID_RUNBOOK,
+        EscalationReason.PRECONDITION_FAILED,
+        EscalationReason.RECURRENCE,
+        EscalationReason.ABORTED,
+    }
+)
+"""Reasons for which a cause that was found led to no packet, though the evidence allowed one: hosts, approvers, clocks,
+previews and other incidents are not among the evidence."""
+
+
+_Key = TypeVar("_Key")
 
 
 class NotDecided(ValueError):
@@ -49,86 +77,214 @@ class Judged:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Every expression of a triage in the order of judgement, what follows from the stored evidence, and every
-    difference from what was recorded: none when the same evidence gives the same decision."""
+    """Every expression in the order of judgement, what follows from the stored evidence, and every difference from
+    what was recorded: none when the same evidence gives the same decision."""
 
     judged: tuple[Judged, ...]
     conclusion: str
+    verified: tuple[Judged, ...]
+    """The criteria at the last look of the verification, as they were recorded; none before one ended."""
     differences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Again:
+    """A triage made again from what was stored."""
+
+    conclusion: Conclusion
+    outcome: Conclusion | Shaped | Refused
+    """The conclusion; for a proposed action all that the evidence makes of it, or why there is no packet."""
+    verdicts: tuple[HypothesisResult, ...]
+    recommendations: tuple[Recommendation, ...]
 
 
 def explain(incident: Incident, runbook: str, spec: Triage) -> Explanation:
     """Decide again from what that runbook's triage saw. Raises NotDecided."""
     status = incident.status
-    evidence = evidence_of(status, runbook)
-    if not evidence:
+    found = evidence_of(status, runbook)
+    if not found:
         raise NotDecided("it has no evidence: it ended before triage, or is not triaged yet")
     hosts = {
         each.role: {"name": each.name, "address": each.address, "expectedUnits": list(each.expected_units)}
         for each in status.roles
     }
     parameters = resolve(spec.parameters, recorded(spec.parameters, status.parameters)).values
-    scope = scope_of(spec, Setting(incident.spec.service, parameters, hosts), values_of(evidence))
-    decision = decide(spec, scope, DEFAULT_MARGIN if status.margin_points is None else status.margin_points)
+    evidence = values_of(found)
+    scope = scope_of(spec, Setting(incident.spec.service, parameters, hosts), evidence)
+    again = _again(status, spec, scope, evidence)
     return Explanation(
-        judged=(*_variables(spec, scope), *_verdicts(spec, scope, decision)),
-        conclusion=_conclusion(decision.conclusion),
-        differences=tuple(_differences(incident, runbook, decision)),
+        judged=tuple(_judged(spec, scope, again)),
+        conclusion=_told(again),
+        verified=tuple(_criterion(each) for each in status.verification.criteria) if status.verification else (),
+        differences=tuple(_differences(status, runbook, spec, again)),
     )
 
 
-def _judged(spec: Triage, scope: Scope, kind: str, name: str, source: str) -> Judged:
-    expression = compiled(source, names_in(spec))
-    value = expression.evaluate(scope).value
-    verdict = _WORDS[expression.verdict(scope)]
-    if verdict == "unknown" and value is not None:
-        verdict = shown(str(value), 64)  # a variable need not be a condition
-    return Judged(kind, name, source, shown(expression.explain(scope), _SAW), verdict)
+def _again(status: IncidentStatus, spec: Triage, scope: Scope, evidence: Seen) -> _Again:
+    decision = decide(spec, scope, DEFAULT_MARGIN if status.margin_points is None else status.margin_points)
+    outcome: Conclusion | Shaped | Refused = decision.conclusion
+    verdicts, recommendations = decision.verdicts, decision.recommendations
+    if isinstance(spec, RunbookSpec):
+        if isinstance(outcome, Proposed) and _reached(status):
+            verdicts += judge_preconditions(spec, outcome.action, scope)
+            outcome = _shaped(status, spec, outcome.action, scope, evidence)
+            recommendations += outcome.recommendations if isinstance(outcome, HandOver) else ()
+        if status.attempts and status.verification is not None and status.verification.result == "Failed":
+            recommendations += recommended(spec.verify.on_failure, scope)
+    return _Again(decision.conclusion, outcome, verdicts, recommendations[:16])
 
 
-def _variables(spec: Triage, scope: Scope) -> list[Judged]:
-    return [_judged(spec, scope, "Variable", each.name, each.expression) for each in spec.variables]
+def _reached(status: IncidentStatus) -> bool:
+    """Whether the host that the action is for answered: where it did not, nothing more was judged."""
+    escalation = status.escalation
+    return escalation is None or escalation.reason != EscalationReason.HOST_UNREACHABLE
 
 
-def _verdicts(spec: Triage, scope: Scope, decision: Decision) -> list[Judged]:
-    """What was judged, in that order; what an earlier verdict made needless is not there."""
+def _shaped(
+    status: IncidentStatus, spec: RunbookSpec, action: Action, scope: Scope, evidence: Seen
+) -> Shaped | HandOver | Refused:
+    plan = check_preconditions(spec, action, scope) or planned(spec, action, scope)
+    if isinstance(plan, HandOver):
+        return plan
+    host = next((each.name for each in status.roles if each.role == action.role), None)
+    if host is None:
+        return Refused(EscalationReason.HOST_UNREACHABLE, f"{action.name} needs a host of role {action.role}")
+    return shaped(spec, action, host, plan, scope, evidence)
+
+
+def _judged(spec: Triage, scope: Scope, again: _Again) -> Iterator[Judged]:
+    """Variables, then what was judged, in that order; what an earlier verdict made needless is not there."""
+    for variable in spec.variables:
+        yield _one(spec, scope, "Variable", variable.name, variable.expression)
     sources = {("Guard", each.name): each.when for each in spec.guards}
     sources |= {("Hypothesis", each.name): each.when for each in spec.hypotheses}
+    action = again.conclusion.action if isinstance(again.conclusion, Proposed) else None
     if isinstance(spec, RunbookSpec):
         sources["Symptom", spec.symptom] = spec.symptom
-    return [_judged(spec, scope, v.kind, v.name, sources[v.kind, v.name]) for v in decision.verdicts]
+    if action is not None:
+        sources |= {("Precondition", each.name): each.require for each in action.preconditions}
+    for verdict in again.verdicts:
+        yield _one(spec, scope, verdict.kind, verdict.name, sources[verdict.kind, verdict.name])
+    if action is not None and all(each.verdict == "Holds" for each in again.verdicts if each.kind == "Precondition"):
+        yield from _amount(spec, scope, action)
 
 
-def _conclusion(conclusion: Conclusion) -> str:
-    match conclusion:
+def _amount(spec: Triage, scope: Scope, action: Action) -> Iterator[Judged]:
+    """What decides how much of an action is proposed."""
+    if (scale := action.ansible_scale) is not None:
+        yield _one(spec, scope, "Count", "current", scale.current)
+        yield _one(spec, scope, "Count", "desired", scale.desired)
+        yield Judged("Count", "minimum", str(scale.minimum), "", str(scale.minimum))
+        yield _one(spec, scope, "Count", "maximum", scale.maximum)
+    if action.until is not None:
+        yield _one(spec, scope, "Target", "until", action.until)
+    for method in action.methods or ():
+        yield _one(spec, scope, "Method", method.name, method.when)
+
+
+def _one(spec: Triage, scope: Scope, kind: str, name: str, source: str) -> Judged:
+    expression = compiled(source, names_in(spec))
+    result = expression.evaluate(scope)
+    saw = expression.read(scope, _VALUE) if result.known else expression.explain(scope)
+    verdict = _WORDS[expression.verdict(scope)]
+    if verdict == "unknown" and result.known:  # a variable or a count need not be a condition
+        verdict = shown(format_value(result.value, 64), 64)
+    return Judged(kind, name, source, shown(saw, _SAW), verdict)
+
+
+def _criterion(result: CriterionResult) -> Judged:
+    verdict = "true" if result.holds else "not true"
+    if result.holds and result.since is not None:
+        verdict = f"true since {format_time(result.since)}"
+    return Judged("Criterion", result.name, result.require or "", shown(result.because, _SAW), verdict)
+
+
+def _told(again: _Again) -> str:
+    """What follows, in one sentence."""
+    conclusion, outcome = again.conclusion, again.outcome
+    cause = f"cause {conclusion.hypothesis.name}: " if isinstance(conclusion, Proposed | Led) else ""
+    match outcome:
+        case Shaped():
+            return f"{cause}propose {outcome.proposed.name} ({action_clause(outcome.proposed)})"
         case Proposed():
-            return f"cause {conclusion.hypothesis.name}: propose {conclusion.action.name}"
+            return f"{cause}propose {outcome.action.name}, but its host did not answer"
         case Led():
-            return f"cause {conclusion.hypothesis.name}: go on with runbook {conclusion.runbook}"
+            return f"{cause}go on with runbook {outcome.runbook}"
         case SelfRecovered():
             return "the symptom is gone: verify only"
-        case HandOver():
-            return f"hand over to a human: {conclusion.reason}: {shown(conclusion.message, _SAW)}"
+        case HandOver() | Refused():
+            return f"{cause}hand over to a human: {outcome.reason}: {shown(outcome.message, _SAW)}"
 
 
-def _differences(incident: Incident, runbook: str, decision: Decision) -> list[str]:
+def _differences(status: IncidentStatus, runbook: str, spec: Triage, again: _Again) -> Iterator[str]:
     """Where the decision made again is not the recorded one."""
-    status = incident.status
-    now = {(each.kind, each.name): each.verdict for each in decision.verdicts}
     then = {(each.kind, each.name): each.verdict for each in status.hypotheses if each.runbook == runbook}
-    found = [
-        f"{kind} {name}: recorded {then.get((kind, name), 'not judged')}, now {now.get((kind, name), 'not judged')}"
-        for kind, name in sorted(now.keys() | then.keys())
-        if now.get((kind, name)) != then.get((kind, name))
-    ]
-    packet, conclusion = status.decision_packet, decision.conclusion
-    if packet is not None:
-        again = conclusion.action.name if isinstance(conclusion, Proposed) else _conclusion(conclusion)
-        if again != packet.bound.proposed_action.name:
-            found.append(f"action: recorded {packet.bound.proposed_action.name}, now {again}")
-    elif isinstance(conclusion, HandOver) and status.escalation is not None:
-        reason = status.escalation.reason
-        # A host that did not answer is told as such, whatever its silence means for the hypotheses.
-        if reason not in {conclusion.reason, "HostUnreachable"}:
-            found.append(f"reason: recorded {reason}, now {conclusion.reason}")
-    return found
+    now = {(each.kind, each.name): each.verdict for each in again.verdicts}
+    yield from _different(then, now, "not judged", lambda key: f"{key[0]} {key[1]}")
+    # After a patch of parameters, a packet without a request is one that was superseded.
+    proposes = isinstance(spec, RunbookSpec) and spec.mode == "Observe"
+    packet = status.decision_packet
+    if packet is not None and (proposes or status.approval_request_ref is not None):
+        yield from _other_packet(packet, again)
+    elif status.escalation is not None:
+        yield from _other_reason(status.escalation.reason, again.outcome)
+    said = _texts(status.recommendations), _texts(again.recommendations)
+    if said[0] != said[1]:
+        yield f"recommendations: recorded {said[0]}, now {said[1]}"
+
+
+def _other_packet(packet: DecisionPacket, again: _Again) -> Iterator[str]:
+    """Where the recorded packet is not the one that the evidence makes, but for hosts, clocks and approvals."""
+    bound, outcome = packet.bound, again.outcome
+    if not isinstance(outcome, Shaped) or not isinstance(again.conclusion, Proposed):
+        yield f"action: recorded {bound.proposed_action.name}, now {_told(again)}"
+        return
+    proposed = outcome.proposed
+    then: dict[str, JSON] = {"cause": bound.hypothesis, **_fields(bound.proposed_action)}
+    if bound.undoes is None:
+        now = {"cause": again.conclusion.hypothesis.name, **_fields(proposed)}
+        then["orders"] = [_order(each.action, each.arguments, each.timeout_seconds) for each in bound.orders]
+        now["orders"] = [_order(each.name, each.arguments, math.ceil(each.timeout)) for each in outcome.steps]
+    else:  # the way back goes from where the decision led to where it began
+        back = {"current_count": proposed.desired_count, "desired_count": proposed.current_count}
+        now = {"cause": again.conclusion.hypothesis.name, **_fields(proposed.model_copy(update=back))}
+    yield from _different(then, now, "none", str)
+
+
+def _other_reason(recorded: EscalationReason, outcome: Conclusion | Shaped | Refused) -> Iterator[str]:
+    """Where an incident that led to no packet was handed over for another reason than the evidence gives."""
+    match outcome:
+        case HandOver():
+            # A host that did not answer is told as such, whatever its silence means for the hypotheses.
+            fits = recorded in {outcome.reason, EscalationReason.HOST_UNREACHABLE}
+        case Refused():
+            fits = recorded == outcome.reason or recorded in _OF_THE_WORLD
+        case Shaped():
+            fits = recorded in _OF_THE_WORLD
+        case _:
+            return
+    if not fits:
+        now = f"propose {outcome.proposed.name}" if isinstance(outcome, Shaped) else outcome.reason
+        yield f"reason: recorded {recorded}, now {now}"
+
+
+def _fields(proposed: ProposedAction) -> dict[str, JSON]:
+    fields = proposed.wire()
+    return {"action": fields.pop("name"), **fields}
+
+
+def _order(action: str, arguments: Sequence[str], seconds: int) -> str:
+    return " ".join([action, *arguments, f"within {seconds} s"])
+
+
+def _texts(recommendations: Sequence[Recommendation]) -> str:
+    return "; ".join(f"to {', '.join(each.to)}: {shown(each.text, _SAW)}" for each in recommendations) or "none"
+
+
+def _different(
+    then: Mapping[_Key, JSON], now: Mapping[_Key, JSON], absent: str, name: Callable[[_Key], str]
+) -> Iterator[str]:
+    for key in dict.fromkeys([*then, *now]):
+        if then.get(key) != now.get(key):
+            was, becomes = then.get(key, absent), now.get(key, absent)
+            yield f"{name(key)}: recorded {shown(str(was), _SAW)}, now {shown(str(becomes), _SAW)}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from firstresponder.actions.action import Given, kebab
+from firstresponder.actions.action import Given, HostAction, Seen, kebab
 from firstresponder.actions.catalogue import TYPES
 from firstresponder.api.base import JSON, seconds
 from firstresponder.api.hosts import Host
@@ -47,6 +47,15 @@ class Refused:
 
     reason: EscalationReason
     message: str
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """An action as the evidence shapes it, whatever becomes of hosts and clocks: what it is and what it asks for."""
+
+    proposed: ProposedAction
+    steps: tuple[HostAction, ...]
+    dry: HostAction | None
 
 
 @dataclass(frozen=True)
@@ -134,6 +143,34 @@ def clock_problem(host: Host, observation: Observation) -> str | None:
     return f"the clock of {host.name} is {skew:+.0f} s off; more than 60 s makes expiry unsafe"
 
 
+def shaped(spec: RunbookSpec, action: Action, host: str, plan: Planned, scope: Scope, seen: Seen) -> Shaped | Refused:
+    """The action on the host of that name, made of the evidence alone; or why the evidence does not allow it."""
+    kind = TYPES[action.type]
+    if unseen := [each.name for each in kind.companions(action) if each.name not in seen]:
+        return Refused(EscalationReason.EVIDENCE_UNAVAILABLE, f"{unseen[0]} was not observed on {host}")
+    names = free_of_evidence(spec)
+    given = Given(lambda template: render_argument(template, scope, names), seen, plan.count, plan.methods)
+    try:
+        unfit, steps, dry = kind.unfit(action, given), kind.steps(action, given), kind.preview(action, given)
+        target = kind.target(action, given)
+    except ValueError as error:
+        return Refused(EscalationReason.INVALID_RUNBOOK, f"an argument of {action.name}: {error}")
+    if unfit:
+        return Refused(EscalationReason.PRECONDITION_FAILED, f"{host}: {unfit}")
+    proposed = ProposedAction(
+        name=action.name,
+        type=action.type,
+        target=neutralise(target, 256),
+        host=host,
+        role=action.role,
+        methods=[step.method for step in steps if step.method is not None],
+        tool=kind.tool,
+        current_count=plan.count.current if plan.count is not None else None,
+        desired_count=plan.count.desired if plan.count is not None else None,
+    )
+    return Shaped(proposed, steps, dry)
+
+
 def prepared(
     snapshot: Snapshot,
     now: datetime,
@@ -152,19 +189,11 @@ def prepared(
     if isinstance(allowed, Refused):
         return allowed
     action_class, required = allowed
-    kind, seen = TYPES[action.type], values_of(observation.evidence)
-    if unseen := [each.name for each in kind.companions(action) if each.name not in seen]:
-        return Refused(EscalationReason.EVIDENCE_UNAVAILABLE, f"{unseen[0]} was not observed on {host.name}")
-    names = free_of_evidence(base.spec)
-    given = Given(lambda template: render_argument(template, scope, names), seen, plan.count, plan.methods)
-    try:
-        unfit, steps, dry = kind.unfit(action, given), kind.steps(action, given), kind.preview(action, given)
-        target = kind.target(action, given)
-    except ValueError as error:
-        return Refused(EscalationReason.INVALID_RUNBOOK, f"an argument of {action.name}: {error}")
-    if unfit:
-        return Refused(EscalationReason.PRECONDITION_FAILED, f"{host.name}: {unfit}")
-    undeclared = sorted({step.name for step in steps} - set(info.actions))
+    made = shaped(base.spec, action, host.name, plan, scope, values_of(observation.evidence))
+    if isinstance(made, Refused):
+        return made
+    dry = made.dry
+    undeclared = sorted({step.name for step in made.steps} - set(info.actions))
     undeclared += [f"preview of {dry.name}"] if dry is not None and dry.name not in info.previews else []
     if undeclared:
         text = f"{host.name} does not declare the action {', '.join(undeclared)}: prepare it with host/install"
@@ -186,7 +215,7 @@ def prepared(
             incident=snapshot.incident.metadata.uid,
             attempt=ordinal,
         )
-        for ordinal, step in enumerate(steps, next_ordinal(snapshot.incident))
+        for ordinal, step in enumerate(made.steps, next_ordinal(snapshot.incident))
     )
     return Prepared(
         action=action,
@@ -195,17 +224,7 @@ def prepared(
         action_class=action_class,
         required_approvals=required,
         expiration=expiration,
-        proposed=ProposedAction(
-            name=action.name,
-            type=action.type,
-            target=neutralise(target, 256),
-            host=host.name,
-            role=action.role,
-            methods=[step.method for step in steps if step.method is not None],
-            tool=kind.tool,
-            current_count=plan.count.current if plan.count is not None else None,
-            desired_count=plan.count.desired if plan.count is not None else None,
-        ),
+        proposed=made.proposed,
         orders=orders,
         preview=PreviewRequest(dry.name, dry.arguments, math.ceil(dry.timeout)) if dry is not None else None,
     )

@@ -65,6 +65,13 @@ def test_a_restart_names_the_running_instance_and_has_the_time_that_the_unit_its
     assert (step.arguments, step.timeout) == (("api.service",), 60)
 
 
+@pytest.mark.rule(12)
+@pytest.mark.parametrize("invocation", ["", "C" * 32, "c" * 31, "c" * 33, "c" * 32 + "\n", "; reboot", 7])
+def test_an_instance_in_another_form_than_its_own_is_never_an_argument(invocation: object) -> None:
+    (step,) = TYPES["restartUnit"].steps(RESTART, given(seen={"x/unit": {**UNIT, "invocationID": invocation}}))
+    assert step.arguments == ("api.service",)
+
+
 @pytest.mark.parametrize(
     ("state", "fits"), [({"loadState": "loaded"}, True), ({"loadState": "masked"}, False), ({}, False)]
 )

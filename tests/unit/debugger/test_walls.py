@@ -25,6 +25,7 @@ def outside(graph: grimp.ImportGraph) -> set[str]:
     return {module for module in ours if module.split(".")[1] not in MAY_USE}
 
 
+@pytest.mark.rule(24)
 def test_the_debugger_reaches_nothing_but_models_probes_expressions_and_safety() -> None:
     graph = grimp.build_graph("firstresponder", cache_dir=None)
     assert graph.find_upstream_modules("firstresponder.debugger", as_package=True)
@@ -47,6 +48,7 @@ def test_it_uses_no_library_that_reaches_a_host_a_file_or_a_program() -> None:
     assert libraries <= {"__future__", "collections", "dataclasses", "re", "typing"}
 
 
+@pytest.mark.rule(24)
 def test_no_expression_has_a_name_for_what_the_debugger_says_or_an_experiment_saw() -> None:
     world = awaiting_approval()
     revision = world.snapshot().revision
@@ -62,6 +64,7 @@ def test_no_expression_has_a_name_for_what_the_debugger_says_or_an_experiment_sa
             compile_condition(f"{name}.count > 1.0", names)
 
 
+@pytest.mark.rule(24)
 def test_findings_stand_in_the_shown_part_of_a_packet_and_in_no_bound_one() -> None:
     assert "findings" in ShownPacket.model_fields
     assert "RootCause" not in str(BoundPacket.model_json_schema())

@@ -71,6 +71,7 @@ def test_files_that_vanish_meanwhile_are_gone() -> None:
     assert values["totalBytes"] == 1024000
 
 
+@pytest.mark.rule(2)
 @pytest.mark.parametrize(
     ("complaint", "reason"),
     [

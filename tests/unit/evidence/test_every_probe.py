@@ -80,6 +80,7 @@ def test_a_command_can_be_sent_to_a_host(name: str) -> None:
     assert all(element.isascii() and element.isprintable() for element in command)
 
 
+@pytest.mark.rule(2)
 @each_probe
 @pytest.mark.parametrize("stdout", ["", "\n", "garbage\n", "{}\n", "\0\xff"])
 def test_nothing_or_garbage_is_not_an_observation(name: str, stdout: str) -> None:
@@ -90,11 +91,13 @@ def test_nothing_or_garbage_is_not_an_observation(name: str, stdout: str) -> Non
             seen(name, printed(stdout, status=status), **ARGUMENTS[name])
 
 
+@pytest.mark.rule(2)
 @each_probe
 def test_a_lost_session_is_not_an_observation(name: str) -> None:
     unseen(name, printed("anything", status=None), Reason.CONNECTION_LOST, **ARGUMENTS[name])
 
 
+@pytest.mark.rule(2)
 @each_probe
 def test_cut_output_is_not_an_observation(name: str) -> None:
     unseen(name, printed("anything", truncated=True), Reason.TRUNCATED, **ARGUMENTS[name])
@@ -144,6 +147,7 @@ def test_what_a_program_complains_about_is_harmless_to_show(name: str) -> None:
     assert "\x1b" not in unobserved.value.message
 
 
+@pytest.mark.rule(2)
 @each_probe
 @given(st.binary(max_size=300), st.binary(max_size=80), st.sampled_from([0, 1, 2, 127, 255, None]))
 def test_whatever_is_printed_the_probe_answers_or_says_why_not(

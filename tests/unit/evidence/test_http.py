@@ -38,6 +38,7 @@ def test_ok_is_a_status_of_two_hundred_and_some(status: str, ok: bool) -> None:
     assert http(answered(status=status)) == {"ok": ok, "status": int(status), "latencySeconds": 0.003}
 
 
+@pytest.mark.rule(2)
 @pytest.mark.parametrize(
     ("code", "error"),
     [(6, "NameNotResolved"), (7, "ConnectionFailed"), (28, "TimedOut"), (52, "ConnectionClosed"), (60, "TlsFailed")],

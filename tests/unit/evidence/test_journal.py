@@ -30,6 +30,7 @@ def journal(*messages: Any, **arguments: Any) -> dict[str, Any]:
     return seen("journal", read(*map(entry, messages)), **(UNIT | arguments))
 
 
+@pytest.mark.rule(18)
 def test_all_matches_count_and_the_newest_are_kept() -> None:
     values = journal(*(f"line {number}" for number in range(100)), limit=2)
     assert values["count"] == 100
@@ -43,6 +44,7 @@ def test_messages_that_differ_only_in_numbers_are_the_same() -> None:
     assert journal("alpha", "beta", "alpha")["mostRepeated"] == 2
 
 
+@pytest.mark.rule(18)
 def test_the_rate_is_per_minute_really_looked_at() -> None:
     assert journal(*["x"] * 30, since="10m")["perMinute"] == 3.0
     assert journal(*["x"] * 30, since="10s")["perMinute"] == 30.0
@@ -50,12 +52,14 @@ def test_the_rate_is_per_minute_really_looked_at() -> None:
     assert values["perMinute"] == 15.0
 
 
+@pytest.mark.rule(16)
 def test_a_journal_is_read_from_the_given_moment_on() -> None:
     assert f"--since=@{NOW - 600:.6f}" in argv("journal", **UNIT, since="10m")
     assert f"--since=@{NOW - 5:.6f}" in argv("journal", not_before=NOW - 5, **UNIT, since="10m")
     assert f"--since=@{NOW - 600:.6f}" in argv("journal", not_before=NOW - 900, **UNIT, since="10m")
 
 
+@pytest.mark.rule(16)
 def test_what_was_logged_before_that_moment_does_not_count_although_the_journal_gave_it() -> None:
     output = read(entry("before", NOW - 9.000001), entry("at", NOW - 9), entry("after", NOW - 1))
     assert seen("journal", output, not_before=NOW - 9, **UNIT)["lines"] == ["at", "after"]
@@ -67,6 +71,7 @@ def test_no_match_is_a_zero() -> None:
     assert seen("journal", read(), **UNIT) == empty
 
 
+@pytest.mark.rule(2)
 @pytest.mark.parametrize(
     ("output", "reason"),
     [

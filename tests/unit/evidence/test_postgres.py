@@ -52,6 +52,7 @@ def test_a_server_that_answers_is_accepting_and_has_no_error() -> None:
     assert seen("postgresPing", printed("1\n")) == {"accepting": True, "error": ""}
 
 
+@pytest.mark.rule(2)
 @pytest.mark.parametrize(("text", "error"), REFUSALS)
 def test_a_server_that_refuses_is_an_observation_with_its_error(text: str, error: str) -> None:
     assert seen("postgresPing", refused(text)) == {"accepting": False, "error": error}
@@ -105,6 +106,7 @@ def test_an_application_without_connections_has_none() -> None:
     assert (values["count"], values["usedPercent"]) == (0, 0.0)
 
 
+@pytest.mark.rule(2)
 @pytest.mark.parametrize("text", TOO_MANY)
 def test_no_slot_for_us_is_an_observation_and_all_that_is_known(text: str) -> None:
     assert seen("postgresConnections", refused(text), **PAYROLL) == {"tooMany": True}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from firstresponder.evidence.probe import Reason
 from tests.unit.evidence.asking import argv, printed, seen, unseen
 
@@ -106,6 +108,7 @@ def test_twenty_busy_workers_hide_nobody_who_is_less_busy() -> None:
     assert {"session-3.scope", "api-gateway.service"} == {each["unit"] for each in listed}
 
 
+@pytest.mark.rule(4)
 def test_our_own_diagnostics_are_left_out_and_nothing_else() -> None:
     rows = [
         (1, "systemd", 0.0, 0.0),
@@ -156,6 +159,13 @@ def test_a_comma_for_a_decimal_point_is_not_read_as_another_number() -> None:
 def test_another_table_than_expected_is_not_read() -> None:
     unseen("processes", printed(everything().replace("%CPU", "%ZPU")), Reason.UNPARSEABLE, "no columns PID")
     unseen("processes", printed(everything(cpu="%Cpu0  :  1.0 us\n")), Reason.UNPARSEABLE, r"no line %Cpu\(s\)")
+
+
+@pytest.mark.rule(2)
+@pytest.mark.parametrize("share", ["-99.0", "nan", "inf", "1e3", "9_9.0", "99.0.0", "", "+99.0"])
+def test_a_share_that_is_no_plain_number_hides_no_process(share: str) -> None:
+    table = everything().replace("  99.0   0.1", f"  {share}   0.1")
+    unseen("processes", printed(table), Reason.UNPARSEABLE, "is not a row of top's table")
 
 
 def test_one_sample_is_not_enough() -> None:

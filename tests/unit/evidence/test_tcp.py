@@ -23,6 +23,7 @@ def test_an_open_port_is_open_and_has_no_error() -> None:
     assert seen("tcp", tried(status=0), **PORT) == {"open": True, "error": ""}
 
 
+@pytest.mark.rule(2)
 @pytest.mark.parametrize(
     ("text", "error"),
     [

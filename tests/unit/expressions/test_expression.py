@@ -121,6 +121,7 @@ def test_integers_that_are_no_evidence_can_be_added() -> None:
 # Three values
 
 
+@pytest.mark.rule(2, 3)
 @pytest.mark.parametrize(
     ("source", "values", "expected"),
     [
@@ -153,6 +154,7 @@ def test_missing_and_unusable_evidence_is_neither_true_nor_false(
     assert verdict(source, values) is expected
 
 
+@pytest.mark.rule(3)
 @pytest.mark.parametrize(
     "source", ["1.0 / a.b", "null", "b'x'", "[1.0, null]", "duration('1s')", "{1: 'x'}", "0.0 / 0.0"]
 )
@@ -177,6 +179,7 @@ def test_a_guard_sees_a_process_of_an_unexpected_unit() -> None:
     assert seen({**busy, "kernelThread": True}) is Verdict.FALSE
 
 
+@pytest.mark.rule(3)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.integers() | st.text(st.characters()),
@@ -239,6 +242,7 @@ def test_a_condition_that_no_evidence_can_change_is_known_as_constant(source: st
     assert compile_condition(source, NAMES).constant is constant
 
 
+@pytest.mark.rule(3)
 def test_variables_see_those_before_them_and_one_that_errors_stays_unset() -> None:
     names = {"errors", "first", "second", "third", "group", "service"}
     sources = {

@@ -16,6 +16,7 @@ def test_numbers_become_doubles_and_booleans_stay() -> None:
     assert scope.lookup("a.yes") is True
 
 
+@pytest.mark.rule(2)
 def test_what_is_not_known_is_absent() -> None:
     scope = Scope({"a": {"null": None, "nan": math.nan, "half": "\ud800", "list": [1, None], "left": 1}, "b": None})
     assert scope.lookup("a") == {"left": 1.0}

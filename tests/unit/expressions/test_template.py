@@ -37,6 +37,7 @@ def test_a_text_shows_values_as_people_write_them() -> None:
     assert render_text("$(hosts.target.expectedUnits)", SCOPE) == "[a.service, b.service]"
 
 
+@pytest.mark.rule(12)
 def test_a_missing_value_in_a_text_is_a_question_mark() -> None:
     assert render_text("$(service): $(oom.extracted.request)", SCOPE) == "api-gateway: ?"
 
@@ -66,12 +67,14 @@ def test_an_argument_takes_values_exactly_as_they_are() -> None:
     assert render_argument("--$(yes)", SCOPE, allowed) == "--true"
 
 
+@pytest.mark.rule(12)
 def test_a_missing_value_in_an_argument_stops_the_step() -> None:
     with pytest.raises(MissingValue, match=r"\$\(service\.x\) is not known") as stopped:
         render_argument("a $(service.x)", SCOPE, {"service"})
     assert stopped.value.path == "service.x"
 
 
+@pytest.mark.rule(12, 13)
 @pytest.mark.parametrize("path", ["processes.top.unit", "errors.count", "nowhere"])
 def test_evidence_in_an_argument_stops_the_step(path: str) -> None:
     with pytest.raises(ForbiddenValue, match="comes from evidence") as stopped:

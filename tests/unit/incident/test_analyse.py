@@ -70,6 +70,7 @@ def by(monkeypatch: pytest.MonkeyPatch, analyst: Analyst, *experiments: dict[str
     return settled(None, *experiments, **saw)
 
 
+@pytest.mark.rule(24)
 def test_experiments_are_run_once_the_decision_is_made_and_kept_as_such() -> None:
     world = settled(None, THREADS, HEAP, threads={"lines": ["1 java"]})
     (effect,) = world.performed(Experiment)
@@ -83,6 +84,7 @@ def test_experiments_are_run_once_the_decision_is_made_and_kept_as_such() -> Non
     assert not any(each.experiment for each in world.incident.status.evidence if each.name not in kept)
 
 
+@pytest.mark.rule(24)
 def test_what_an_experiment_saw_is_in_no_scope_of_an_expression() -> None:
     world = settled(None, THREADS, threads={"lines": ["1 java"]})
     evidence = evidence_of(world.incident.status, "high-cpu")
@@ -145,6 +147,7 @@ HOSTILE = RootCause(
 )
 
 
+@pytest.mark.rule(24)
 def test_an_analyst_changes_neither_the_decision_nor_the_digest_of_the_packet(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = settled()
     other = by(monkeypatch, Says(HOSTILE))
@@ -198,6 +201,7 @@ def test_words_of_the_runbook_that_are_too_long_are_cut_and_cost_no_others() -> 
     assert RootCause.model_validate(cause.model_dump()) == cause
 
 
+@pytest.mark.rule(24)
 def test_an_analyst_gets_only_experiments_that_the_runbook_declares(monkeypatch: pytest.MonkeyPatch) -> None:
     world = by(monkeypatch, Says(RootCause(), ["heap", "processes", "restart/unit", "nobody"]), THREADS, HEAP)
     (effect,) = world.performed(Experiment)
@@ -231,6 +235,7 @@ def test_slow_diagnostics_and_experiments_do_not_make_the_hosts_clock_look_wrong
     assert world.phase() == Phase.AWAITING_APPROVAL
 
 
+@pytest.mark.rule(24)
 @settings(deadline=None, max_examples=25)
 @given(
     st.builds(

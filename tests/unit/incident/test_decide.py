@@ -86,12 +86,14 @@ GUARD = {
 }
 
 
+@pytest.mark.rule(4)
 def test_a_guard_that_is_true_is_followed_and_nothing_else_is_judged() -> None:
     decision = decided(spec(hypothesis("a", 90, "true"), guards=[GUARD]), stranger=True)
     assert reason(decision) == "SecurityIncident"
     assert [verdict.name for verdict in decision.verdicts] == ["stranger"]
 
 
+@pytest.mark.rule(4)
 def test_of_several_guards_that_are_true_all_are_told_whatever_their_order() -> None:
     data = {
         "name": "corruption",
@@ -110,25 +112,30 @@ def test_of_several_guards_that_are_true_all_are_told_whatever_their_order() -> 
     assert "SecurityIncident: guard stranger: m.stranger = true" in over.message
 
 
+@pytest.mark.rule(4)
 def test_a_guard_that_is_unknown_hands_over_even_when_a_hypothesis_holds() -> None:
     assert reason(decided(spec(hypothesis("a", 90, "m.sick"), guards=[GUARD]))) == "EvidenceUnavailable"
 
 
+@pytest.mark.rule(5)
 def test_a_symptom_that_is_false_means_self_recovered() -> None:
     assert isinstance(decided(spec(hypothesis("a", 90, "m.x")), sick=False).conclusion, SelfRecovered)
 
 
+@pytest.mark.rule(5)
 def test_a_symptom_that_is_unknown_hands_over() -> None:
     runbook = spec(hypothesis("a", 90, "true"))
     decision = decide(runbook, scope_of(runbook, Setting("api", {}, {}), {}))
     assert reason(decision) == "EvidenceUnavailable"
 
 
+@pytest.mark.rule(6)
 def test_the_likeliest_holding_hypothesis_wins_wherever_it_stands_in_the_file() -> None:
     one, other = hypothesis("a", 40, "m.sick"), hypothesis("b", 80, "m.sick")
     assert winner(decided(spec(one, other))) == winner(decided(spec(other, one))) == "b"
 
 
+@pytest.mark.rule(7)
 @pytest.mark.parametrize(
     ("likelihoods", "expected"),
     [((60, 39), None), ((60, 40), None), ((60, 41), "AmbiguousRootCause"), ((60, 60), "AmbiguousRootCause")],
@@ -141,17 +148,20 @@ def test_less_than_twenty_points_apart_is_ambiguous_and_exactly_twenty_is_not(
     assert reason(decision) == expected
 
 
+@pytest.mark.rule(7)
 def test_two_close_hypotheses_with_the_same_action_are_not_ambiguous() -> None:
     decision = decided(spec(hypothesis("a", 60, "m.sick", "same"), hypothesis("b", 55, "m.sick", "same")))
     assert winner(decision) == "a"
 
 
+@pytest.mark.rule(7)
 def test_the_margin_of_the_policy_counts() -> None:
     runbook = spec(hypothesis("a", 60, "m.sick"), hypothesis("b", 55, "m.sick"))
     assert winner(decided(runbook, margin=5)) == "a"
     assert reason(decided(runbook, margin=6)) == "AmbiguousRootCause"
 
 
+@pytest.mark.rule(8)
 @pytest.mark.parametrize(
     ("likelihood", "expected"), [(39, None), (40, None), (41, "EvidenceUnavailable"), (95, "EvidenceUnavailable")]
 )
@@ -160,11 +170,13 @@ def test_an_unknown_hypothesis_above_the_margin_hides_the_truth(likelihood: int,
     assert reason(decision) == expected
 
 
+@pytest.mark.rule(9)
 def test_none_holding_and_some_unknown_is_not_a_refutation() -> None:
     runbook = spec(hypothesis("a", 60, "!m.sick"), hypothesis("b", 10, "m.nobody > 1.0"))
     assert reason(decided(runbook)) == "EvidenceUnavailable"
 
 
+@pytest.mark.rule(9)
 def test_all_refuted_follows_otherwise() -> None:
     assert reason(decided(spec(hypothesis("a", 60, "!m.sick")))) == "UnknownRootCause"
 
@@ -174,6 +186,7 @@ def test_every_verdict_says_what_it_saw() -> None:
     assert [v.because for v in decision.verdicts if v.name == "a"] == ["m.free = 3"]
 
 
+@pytest.mark.rule(10)
 def test_a_failed_precondition_hands_over_and_never_falls_through() -> None:
     runbook = spec(hypothesis("a", 60, "m.sick"), hypothesis("b", 10, "m.sick"))
     action = runbook.actions[0].model_validate(
@@ -186,6 +199,7 @@ def test_a_failed_precondition_hands_over_and_never_falls_through() -> None:
         assert refused.reason == "PreconditionFailed"
 
 
+@pytest.mark.rule(14)
 @pytest.mark.parametrize(("now", "word"), [({"sick": False}, "sick"), ({"sick": True, "x": False}, "a"), ({}, "sick")])
 def test_just_before_acting_everything_must_still_be_true(now: dict[str, Any], word: str) -> None:
     runbook = spec(hypothesis("a", 60, "m.x"))
@@ -195,6 +209,7 @@ def test_just_before_acting_everything_must_still_be_true(now: dict[str, Any], w
     assert problem.startswith(word)
 
 
+@pytest.mark.rule(11)
 @pytest.mark.parametrize(
     ("count", "maximum", "expected"),
     [(4, 8, 6), (6, 8, 8), (7, 8, "CapacityLimit"), (4.5, 8, "CapacityLimit"), (4, None, "EvidenceUnavailable")],
@@ -209,6 +224,7 @@ def test_a_desired_count_is_whole_and_within_bounds_and_never_clamped(
     assert (desired if isinstance(desired, int) else desired.reason.value) == expected
 
 
+@pytest.mark.rule(2)
 @given(taken=st.sets(st.sampled_from(["processes", "errors", "oom", "memory", "health"])))
 def test_evidence_taken_away_never_leads_to_another_action(taken: set[str]) -> None:
     runbook = RunbookSpec.model_validate(high_cpu()["spec"])
@@ -226,6 +242,7 @@ def test_evidence_taken_away_never_leads_to_another_action(taken: set[str]) -> N
         assert isinstance(conclusion, HandOver)
 
 
+@pytest.mark.rule(1)
 @given(order=st.permutations(list(leak())))
 def test_the_order_of_diagnostics_does_not_matter(order: list[str]) -> None:
     runbook = RunbookSpec.model_validate(high_cpu()["spec"])

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -204,12 +205,14 @@ def outcome(decision: Decision) -> str:
             raise AssertionError(decision.conclusion)
 
 
+@pytest.mark.rule(4, 5, 6, 7, 8, 9)
 @settings(max_examples=400, deadline=None)
 @given(made, evidence)
 def test_every_decision_is_what_the_rules_say(runbook: Made, known: dict[str, Any]) -> None:
     assert outcome(decided(runbook.spec(), known)) == by_the_rules(runbook, known)
 
 
+@pytest.mark.rule(5, 6)
 @settings(max_examples=300, deadline=None)
 @given(made, evidence)
 def test_there_is_no_action_without_a_hypothesis_that_holds(runbook: Made, known: dict[str, Any]) -> None:
@@ -222,6 +225,7 @@ def test_there_is_no_action_without_a_hypothesis_that_holds(runbook: Made, known
         assert {said for (kind, _), said in verdicts.items() if kind == "Guard"} <= {"Refuted"}
 
 
+@pytest.mark.rule(4, 5, 8)
 @settings(max_examples=300, deadline=None)
 @given(made, evidence)
 def test_unknown_never_acts(runbook: Made, known: dict[str, Any]) -> None:
@@ -235,12 +239,14 @@ def test_unknown_never_acts(runbook: Made, known: dict[str, Any]) -> None:
     assert runbook.hypotheses[number][0].value(known) is True
 
 
+@pytest.mark.rule(4, 5)
 @settings(max_examples=100, deadline=None)
 @given(made)
 def test_nothing_at_all_is_known_and_nothing_is_done(runbook: Made) -> None:
     assert outcome(decided(runbook.spec(), {})) == "EvidenceUnavailable"
 
 
+@pytest.mark.rule(6)
 @settings(max_examples=300, deadline=None)
 @given(made, evidence, st.permutations(range(4)))
 def test_the_order_of_diagnostics_hypotheses_and_guards_in_the_file_does_not_matter(
@@ -249,6 +255,7 @@ def test_the_order_of_diagnostics_hypotheses_and_guards_in_the_file_does_not_mat
     assert decided(runbook.spec(order), known) == decided(runbook.spec(), known)
 
 
+@pytest.mark.rule(2)
 @settings(max_examples=400, deadline=None)
 @given(made, evidence, st.sets(st.sampled_from([*FIELDS, *LEVELS])))
 def test_what_is_done_on_less_evidence_is_done_on_more(runbook: Made, known: dict[str, Any], taken: set[str]) -> None:
@@ -263,6 +270,7 @@ def test_what_is_done_on_less_evidence_is_done_on_more(runbook: Made, known: dic
         assert more.conclusion == less.conclusion
 
 
+@pytest.mark.rule(10)
 @settings(max_examples=200, deadline=None)
 @given(made, evidence, st.sets(st.sampled_from([*FIELDS, *LEVELS])))
 def test_a_precondition_that_is_met_on_less_evidence_is_met_on_more(
@@ -282,6 +290,7 @@ def test_a_precondition_that_is_met_on_less_evidence_is_met_on_more(
         assert refused(known) is None
 
 
+@pytest.mark.rule(7)
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 100), st.integers(0, 100), st.integers(0, 50))
 def test_two_that_hold_are_ambiguous_exactly_below_the_margin(one: int, other: int, margin: int) -> None:

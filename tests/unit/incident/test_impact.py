@@ -33,6 +33,7 @@ def test_a_threshold_is_reached_at_its_value(impact: dict[str, Any] | None, word
     assert (found is None) if word is None else (word in (found or ""))
 
 
+@pytest.mark.rule(22)
 def test_high_impact_is_one_event_and_one_entry_while_triage_goes_on_to_the_packet() -> None:
     world = World(incident=incident(impact={"customers": 5000}), policy=POLICY)
     world.settle()
@@ -44,6 +45,7 @@ def test_high_impact_is_one_event_and_one_entry_while_triage_goes_on_to_the_pack
     assert world.incident.status.sli.escalated is False
 
 
+@pytest.mark.rule(22)
 def test_high_impact_of_an_unknown_type_is_told_beside_the_escalation() -> None:
     world = World(incident=incident(type="Unheard", impact={"customers": 5000}), policy=POLICY)
     world.settle()

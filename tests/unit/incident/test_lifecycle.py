@@ -93,6 +93,7 @@ def test_a_waiting_incident_writes_nothing() -> None:
     assert (world.status_writes, len(world.effects)) == before
 
 
+@pytest.mark.rule(4)
 def test_an_unexpected_process_goes_to_security_and_nothing_is_proposed() -> None:
     values = leak()
     values["processes"]["list"].append({"cpuPercent": 150.0, "unit": "session-3.scope", "kernelThread": False})
@@ -160,6 +161,7 @@ def test_two_required_approvals_need_two_people() -> None:
     assert len(world.runs) == 1
 
 
+@pytest.mark.rule(14, 21)
 def test_a_parameter_patch_supersedes_the_packet_and_makes_one_new_one() -> None:
     world = awaiting_approval()
     first = world.incident.status.decision_packet
@@ -186,6 +188,7 @@ def test_every_packet_asks_for_its_approval_in_an_event_of_its_own() -> None:
         assert len(set(occasions)) == len(occasions) == times
 
 
+@pytest.mark.rule(14, 21)
 def test_a_parameter_patched_after_approval_runs_nothing_of_the_old_packet() -> None:
     world = approved()
     world.patch(parameters={"cpuThreshold": 85})
@@ -194,6 +197,7 @@ def test_a_parameter_patched_after_approval_runs_nothing_of_the_old_packet() -> 
     assert world.phase() == Phase.AWAITING_APPROVAL
 
 
+@pytest.mark.rule(21)
 @pytest.mark.parametrize(
     ("parameters", "word"),
     [({"nope": 1}, "nope"), ({"cpuThreshold": 101}, "maximum"), ({"window": "soon"}, "duration")],
@@ -294,6 +298,7 @@ def test_the_gate_is_tested_after_the_last_look_at_the_host() -> None:
     assert (world.reason, world.runs) == ("PacketSuperseded", [])
 
 
+@pytest.mark.rule(14)
 @pytest.mark.parametrize(
     "change",
     [
@@ -408,6 +413,7 @@ def test_a_packet_changed_in_status_is_not_acted_on() -> None:
     assert (world.reason, world.runs) == ("PacketSuperseded", [])
 
 
+@pytest.mark.rule(5)
 def test_a_symptom_gone_by_itself_is_verified_and_resolved_without_acting() -> None:
     world = World(values=recovered())
     world.settle()
@@ -419,6 +425,36 @@ def test_a_symptom_gone_by_itself_is_verified_and_resolved_without_acting() -> N
     assert world.incident.status.sli.fix_correct is None
 
 
+@pytest.mark.rule(1)
+def test_triage_looks_at_what_an_action_needs_though_no_diagnostic_of_the_runbook_does() -> None:
+    world = World()
+    world.settle()
+    (look,) = world.performed(Observe)
+    assert isinstance(look, Observe)
+    asked = {(probe.name, probe.host): probe.arguments for probe in look.probes}
+    assert asked["restart/unit", "api-gateway-03"].wire() == {"unit": "api-gateway.service"}
+    del world.values["restart/unit"]
+    blind = World(values=world.values)
+    blind.settle()
+    assert blind.reason == "EvidenceUnavailable"
+
+
+@pytest.mark.rule(16)
+def test_while_verifying_nothing_is_read_from_before_the_end_of_the_action() -> None:
+    world = approved()
+    world.settle()
+    looks = len(world.performed(Observe))
+    world.values = recovered()
+    world.pass_time(minutes=6)
+    assert world.phase() == Phase.RESOLVED
+    end = world.incident.status.attempts[0].end_clock
+    assert end is not None
+    while_verifying = world.performed(Observe)[looks:]
+    assert while_verifying
+    assert {look.probes[0].not_before for look in while_verifying if isinstance(look, Observe)} == {float(end)}
+
+
+@pytest.mark.rule(5)
 def test_a_symptom_gone_without_health_is_not_recovered() -> None:
     values = recovered()
     values["health"] = {"ok": False, "error": "ConnectionRefused"}
@@ -428,6 +464,7 @@ def test_a_symptom_gone_without_health_is_not_recovered() -> None:
     assert world.reason == "NotRecovered"
 
 
+@pytest.mark.rule(16)
 def test_a_fix_that_does_not_help_is_escalated_with_the_unmet_criteria() -> None:
     world = approved()
     world.settle()
@@ -440,6 +477,7 @@ def test_a_fix_that_does_not_help_is_escalated_with_the_unmet_criteria() -> None
     assert len(world.runs) == 1
 
 
+@pytest.mark.rule(16)
 def test_an_operator_that_restarts_while_verifying_starts_the_window_anew() -> None:
     world = approved()
     world.settle()
@@ -453,6 +491,7 @@ def test_an_operator_that_restarts_while_verifying_starts_the_window_anew() -> N
     assert len(world.runs) == 1
 
 
+@pytest.mark.rule(21)
 def test_parameters_patched_after_acting_change_nothing_and_that_is_said() -> None:
     world = approved()
     world.settle()
@@ -463,6 +502,7 @@ def test_parameters_patched_after_acting_change_nothing_and_that_is_said() -> No
     assert "SpecChanged" in [entry.event for entry in world.incident.status.timeline]
 
 
+@pytest.mark.rule(16)
 @pytest.mark.parametrize("years", [30, -30])
 def test_a_host_clock_that_jumped_does_not_move_the_verification(years: int) -> None:
     world = started_but_not_sent()
@@ -575,6 +615,7 @@ def test_from_apply_to_resolved_the_core_asks_for_at_most_nine_writes() -> None:
     assert writes <= 9
 
 
+@pytest.mark.rule(2)
 def test_evidence_too_big_for_the_status_counts_as_not_observed() -> None:
     values = leak()
     values["errors"] = {"count": 1, "mostRepeated": 1}
@@ -638,6 +679,7 @@ def test_an_incident_that_is_being_deleted_has_no_order_sent_any_more() -> None:
     assert world.incident.status.attempts[0].reason == "NeverRan"
 
 
+@pytest.mark.rule(4)
 def test_an_intruder_is_told_even_when_another_host_of_the_incident_cannot_be_reached() -> None:
     runbook = high_cpu()
     runbook["spec"]["roles"].append({"name": "database"})
@@ -669,6 +711,7 @@ def test_after_a_patch_nothing_of_the_superseded_packet_is_in_force() -> None:
     assert world.phase() == Phase.RESOLVED
 
 
+@pytest.mark.rule(14)
 def test_a_second_triage_forgets_the_cause_that_the_first_one_found() -> None:
     world = awaiting_approval()
     assert world.incident.status.root_cause is not None
@@ -721,6 +764,7 @@ def test_what_is_recommended_beside_any_outcome_is_told(where: str) -> None:
     assert [each.text for each in world.incident.status.recommendations] == ["Look at api-gateway."]
 
 
+@pytest.mark.rule(10)
 def test_the_verdict_on_each_precondition_is_in_status() -> None:
     runbook = high_cpu()
     checks = [("loaded", "memory.availableBytes > 1.0"), ("room", "memory.availableBytes < 1.0")]

@@ -28,6 +28,7 @@ def test_each_element_of_a_list_is_filled_in() -> None:
     }
 
 
+@pytest.mark.rule(12, 13)
 def test_no_element_of_a_list_may_come_from_evidence() -> None:
     with pytest.raises(TemplateError, match="no argument may use"):
         looked({"name": "more", "command": {"argv": ["ls", "$(oom.extracted.request)"]}})
@@ -37,6 +38,7 @@ def test_what_has_no_template_stays_as_it_is() -> None:
     assert looked({"name": "more", "tcp": {"host": "$(service)", "port": 80}}) == {"host": "api-gateway", "port": "80"}
 
 
+@pytest.mark.rule(1)
 def test_what_needs_the_address_of_a_role_without_a_host_is_not_looked_at() -> None:
     written = high_cpu()["spec"]
     path = {"name": "path", "tcp": {"host": "$(hosts.spare.address)", "port": 22}}

@@ -40,6 +40,7 @@ def events(world: World) -> list[str]:
     return [entry.event for entry in world.incident.status.timeline]
 
 
+@pytest.mark.rule(15)
 def test_the_packet_holds_an_order_for_each_method_that_is_called_for_and_no_other() -> None:
     packet = waiting().incident.status.decision_packet
     assert packet is not None
@@ -53,6 +54,7 @@ def test_the_packet_holds_an_order_for_each_method_that_is_called_for_and_no_oth
     assert names == ["stranger", "symptom", "full", "journald-vacuum", "logrotate-force"]
 
 
+@pytest.mark.rule(15)
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -79,6 +81,7 @@ def test_a_target_that_is_met_already_proposes_nothing() -> None:
     assert (world.reason, world.request) == ("PreconditionFailed", None)
 
 
+@pytest.mark.rule(15)
 def test_all_ids_are_consumed_once_and_each_order_starts_after_the_one_before_succeeded() -> None:
     world = approved()
     states = []
@@ -102,6 +105,7 @@ def test_all_ids_are_consumed_once_and_each_order_starts_after_the_one_before_su
     assert [each.method for each in world.incident.status.attempts] == ["journald-vacuum", "logrotate-force"]
 
 
+@pytest.mark.rule(15)
 def test_everything_is_observed_afresh_between_two_orders() -> None:
     world = after_the_first()
     before = len(world.performed(Observe))
@@ -113,6 +117,7 @@ def test_everything_is_observed_afresh_between_two_orders() -> None:
     assert looks[0].hosts == ("api-gateway-03",)
 
 
+@pytest.mark.rule(15, 16)
 def test_a_target_that_is_met_skips_the_rest_and_is_verified_from_the_end_of_the_last_order() -> None:
     world = after_the_first()
     ended = world.incident.status.attempts[0].completion_time
@@ -130,6 +135,7 @@ def test_a_target_that_is_met_skips_the_rest_and_is_verified_from_the_end_of_the
     assert world.incident.status.verification.start_time == ended
 
 
+@pytest.mark.rule(15)
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -192,6 +198,7 @@ def test_a_symptom_that_is_gone_does_not_stop_what_was_approved_for_a_lower_targ
     assert len(world.runs) == 2
 
 
+@pytest.mark.rule(15)
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
@@ -251,6 +258,7 @@ def test_an_attempt_that_did_not_succeed_is_never_followed_by_another() -> None:
     assert (world.reason, len(world.runs)) == ("Indeterminate", 1)
 
 
+@pytest.mark.rule(14, 15)
 @pytest.mark.parametrize("disk", [{"freeBytes": 200.0}, {}], ids=["met", "unknown"])
 def test_before_the_first_order_the_target_must_be_known_not_to_be_met(disk: dict[str, float]) -> None:
     runbook = disk_full()

@@ -74,6 +74,7 @@ def test_a_waiting_incident_can_be_stopped() -> None:
     assert world.reason == "Aborted"
 
 
+@pytest.mark.rule(23)
 @pytest.mark.parametrize(
     "fix",
     [
@@ -92,6 +93,7 @@ def test_another_fix_is_in_nobodys_way(fix: Fix | None) -> None:
     assert world.incident.status.related_incidents == []
 
 
+@pytest.mark.rule(23)
 @pytest.mark.parametrize(
     ("ended", "recurs"),
     [
@@ -130,6 +132,7 @@ def test_what_never_ran_is_no_reason_to_hold_back() -> None:
     assert world.phase() == Phase.AWAITING_APPROVAL
 
 
+@pytest.mark.rule(23)
 def test_a_self_recovered_incident_is_not_held_up_by_a_recent_fix() -> None:
     world = World(values=recovered(), neighbours=(restarted(DETECTED),))
     world.settle()
@@ -157,6 +160,7 @@ def test_an_approval_that_expires_while_another_acts_is_not_acted_on() -> None:
     assert (world.reason, world.runs) == ("ApprovalExpired", [])
 
 
+@pytest.mark.rule(23)
 def test_the_earlier_incident_says_that_its_fix_did_not_last_and_says_it_once() -> None:
     world = awaiting_approval()
     world.review("alice@example.com")
@@ -172,6 +176,7 @@ def test_the_earlier_incident_says_that_its_fix_did_not_last_and_says_it_once() 
     assert recurred(status, again, "again", START) == status
 
 
+@pytest.mark.rule(23)
 def test_the_cooldown_is_the_actions_own() -> None:
     runbook = high_cpu()
     runbook["spec"]["actions"][0]["cooldown"] = "10m"

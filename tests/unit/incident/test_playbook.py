@@ -10,7 +10,7 @@ from firstresponder.api.incident import Phase
 from firstresponder.api.runbook import TriagePlaybookSpec
 from firstresponder.incident.explain import explain
 from firstresponder.incident.plan import Observe
-from tests.unit.incident.world import World, incident, leak
+from tests.unit.incident.world import World, busy, incident, leak
 
 
 def hypothesis(name: str, likelihood: int, when: str, runbook: str) -> dict[str, Any]:
@@ -50,6 +50,7 @@ def unavailable(*hypotheses: dict[str, Any], **spec: Any) -> World:
     return World(incident=incident(type="ServiceUnavailable", **spec), values=values, playbook=playbook(*hypotheses))
 
 
+@pytest.mark.rule(6, 19)
 def test_the_likeliest_cause_leads_to_its_runbook_which_triages_afresh() -> None:
     world = unavailable(BUSY, hypothesis("starved", 30, "memory.availableBytes < 1000.0", "memory-leak"))
     world.settle()
@@ -64,6 +65,7 @@ def test_the_likeliest_cause_leads_to_its_runbook_which_triages_afresh() -> None
     assert "PlaybookConcluded" in [entry.event for entry in status.timeline]
 
 
+@pytest.mark.rule(7)
 def test_two_causes_too_close_with_different_runbooks_are_ambiguous() -> None:
     world = unavailable(BUSY, STARVED)
     world.values["memory"] = {"availableBytes": 1}
@@ -72,18 +74,21 @@ def test_two_causes_too_close_with_different_runbooks_are_ambiguous() -> None:
     assert world.incident.status.runbook_revision_ref is None
 
 
+@pytest.mark.rule(9)
 def test_all_refuted_follows_otherwise() -> None:
     world = unavailable(STARVED)
     world.settle()
     assert world.reason == "UnknownIncidentType"
 
 
+@pytest.mark.rule(8)
 def test_a_likelier_cause_that_cannot_be_judged_hands_over() -> None:
     world = unavailable(hypothesis("database", 90, "probe.json.database == false", "high-cpu"), BUSY)
     world.settle()
     assert world.reason == "EvidenceUnavailable"
 
 
+@pytest.mark.rule(19)
 def test_a_runbook_that_is_not_there_is_named() -> None:
     world = unavailable(hypothesis("busy", 80, "probe.status == 503", "nowhere"))
     world.settle()
@@ -94,6 +99,31 @@ def test_a_runbook_that_is_not_there_is_named() -> None:
     )
 
 
+@pytest.mark.rule(1, 19)
+@pytest.mark.parametrize(
+    ("values", "reason"), [(leak(), None), (busy(), "HostUnreachable")], ids=["not needed", "needed by the winner"]
+)
+def test_a_role_of_its_runbook_that_no_host_plays_hands_over_only_when_the_winner_needs_it(
+    values: dict[str, Any], reason: str | None
+) -> None:
+    world = unavailable(BUSY)
+    world.values = values | {"probe": {"ok": False, "status": 503}}
+    world.settle()
+    assert world.reason == reason
+    status = world.incident.status
+    assert status.runbook_revision_ref is not None
+    assert [each.name for each in status.evidence if each.runbook == "high-cpu" and each.role == "control-node"] == []
+
+
+@pytest.mark.rule(19)
+def test_a_playbooks_runbook_leads_to_no_other_runbook() -> None:
+    world = unavailable(BUSY)
+    world.runbook["spec"]["hypotheses"][0]["then"] = {"runbook": "disk-full"}
+    world.settle()
+    assert (world.reason, world.incident.status.decision_packet) == ("InvalidRunbook", None)
+
+
+@pytest.mark.rule(21)
 @pytest.mark.parametrize(
     ("parameters", "phase"),
     [
@@ -114,6 +144,7 @@ def test_a_parameter_belongs_to_whoever_declares_it_and_is_refused_if_nobody_doe
         assert "spec.parameters.nobody" in (world.incident.status.escalation.message)  # type: ignore[union-attr]
 
 
+@pytest.mark.rule(20)
 def test_a_playbook_and_a_runbook_for_the_same_type_are_never_picked_from() -> None:
     world = unavailable(BUSY)
     world.runbook["spec"]["match"]["types"].append("ServiceUnavailable")

@@ -164,6 +164,7 @@ def test_a_control_node_that_does_not_declare_the_action_is_not_asked_for_a_prev
     assert (world.reason, world.performed(RunPreview)) == ("PreconditionFailed", [])
 
 
+@pytest.mark.rule(11)
 @pytest.mark.parametrize(
     ("replicas", "reason"),
     [
@@ -182,6 +183,7 @@ def test_a_count_out_of_bounds_or_unknown_is_never_clamped(replicas: dict[str, f
     assert world.performed(RunPreview) == []
 
 
+@pytest.mark.rule(1)
 def test_a_role_without_a_host_escalates_only_when_the_winner_needs_it() -> None:
     world = triaged(hosts={"api-gateway-03": host()})
     assert world.reason == "HostUnreachable"
@@ -189,6 +191,7 @@ def test_a_role_without_a_host_escalates_only_when_the_winner_needs_it() -> None
     assert awaiting_approval().phase() == Phase.AWAITING_APPROVAL  # a restart does not need it
 
 
+@pytest.mark.rule(1)
 def test_a_control_node_that_is_silent_escalates_only_when_the_winner_needs_it() -> None:
     world = triaged(unreachable={"control-1": "connection timed out"})
     assert world.reason == "HostUnreachable"
@@ -206,6 +209,7 @@ def test_a_clock_that_runs_on_while_a_long_preview_runs_is_not_taken_for_a_skew(
 # Just before acting
 
 
+@pytest.mark.rule(14)
 @pytest.mark.parametrize(
     "change",
     [
@@ -223,6 +227,7 @@ def test_what_no_longer_fits_just_before_scaling_is_superseded(change: Change) -
     assert (world.reason, world.runs) == ("PacketSuperseded", [])
 
 
+@pytest.mark.rule(14)
 def test_the_same_count_is_a_precondition_that_the_approver_reads() -> None:
     requirements = {each.name: each.require for each in packet_in(waiting()).bound.preconditions}
     assert requirements["count-unchanged"] == "(replicas.count) == 4.0"

@@ -29,12 +29,14 @@ def verdict(*samples: Sample, now: float | None = None) -> Verdicts:
     return judge(PLAN, samples, END, at).verdict
 
 
+@pytest.mark.rule(16)
 def test_all_criteria_in_every_sample_across_the_window_pass() -> None:
     good = [sample(second) for second in (10, 20, 30, 40)]
     assert verdict(*good[:3]) is Verdicts.UNDECIDED
     assert verdict(*good) is Verdicts.PASSED
 
 
+@pytest.mark.rule(16)
 @pytest.mark.parametrize("bad", [sample(30, well=False), sample(30, calm=None)])
 def test_one_false_or_unknown_sample_restarts_the_window(bad: Sample) -> None:
     samples = [sample(10), sample(20), bad, sample(40), sample(50), sample(60)]
@@ -42,11 +44,13 @@ def test_one_false_or_unknown_sample_restarts_the_window(bad: Sample) -> None:
     assert verdict(*samples, sample(70)) is Verdicts.PASSED
 
 
+@pytest.mark.rule(16)
 def test_a_gap_of_more_than_two_intervals_restarts_the_window() -> None:
     assert verdict(sample(10), sample(30), sample(40)) is Verdicts.PASSED
     assert verdict(sample(10), sample(31), sample(41)) is Verdicts.UNDECIDED
 
 
+@pytest.mark.rule(16)
 def test_samples_before_the_initial_delay_do_not_count() -> None:
     assert verdict(sample(0), sample(9), sample(19), sample(29), sample(38)) is Verdicts.UNDECIDED
 
@@ -56,6 +60,7 @@ def test_no_evidence_is_not_success() -> None:
     assert verdict(now=120) is Verdicts.TIMED_OUT
 
 
+@pytest.mark.rule(16)
 def test_a_time_out_names_what_was_unmet() -> None:
     progress = judge(PLAN, [sample(110, well=False)], END, END + timedelta(seconds=120))
     assert progress.verdict is Verdicts.TIMED_OUT
@@ -63,6 +68,7 @@ def test_a_time_out_names_what_was_unmet() -> None:
     assert "calm" not in progress.message
 
 
+@pytest.mark.rule(17)
 def test_a_true_fail_condition_fails_at_once_but_only_after_the_delay() -> None:
     assert verdict(sample(5, failed="worse")) is Verdicts.UNDECIDED
     assert verdict(sample(10, failed="worse")) is Verdicts.FAILED

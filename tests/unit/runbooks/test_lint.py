@@ -26,6 +26,7 @@ def test_a_shipped_runbook_has_no_problem(path: Path) -> None:
     assert lint(document["kind"], document["spec"]) == []
 
 
+@pytest.mark.rule(3, 12, 13)
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
@@ -207,6 +208,7 @@ def test_a_command_is_linted_word_by_word(argv: list[str], problem: str | None) 
     assert found == [] if problem is None else any(problem in each for each in found), found
 
 
+@pytest.mark.rule(1)
 def test_a_role_that_is_not_there_is_told_with_what_the_action_looks_at_by_itself() -> None:
     spec = copy.deepcopy(HIGH_CPU)
     spec["actions"][0]["role"] = "x"

@@ -34,6 +34,7 @@ def test_a_value_is_seen_in_the_form_that_expressions_use(fields: dict[str, Any]
     assert resolve([parameter(**fields)], {"p": value}).values["p"] == seen
 
 
+@pytest.mark.rule(21)
 @pytest.mark.parametrize(
     ("fields", "value", "word"),
     [
@@ -60,6 +61,7 @@ def test_a_value_out_of_type_or_bounds_is_refused_with_its_name(fields: dict[str
     assert word in str(error.value)
 
 
+@pytest.mark.rule(21)
 def test_an_unknown_parameter_is_refused_and_the_known_ones_are_named() -> None:
     with pytest.raises(InvalidParameter, match=r"spec\.parameters\.q is not a parameter .*declares: p"):
         resolve([parameter(type="number", default=1)], {"q": 1})
