@@ -81,7 +81,9 @@ class FromEvidence:
             elif (why := ran[name].unavailable) is not None:
                 yield f"experiment {name}: nothing seen: {why.reason}: {why.message}"
             else:
-                yield f"experiment {name}: {_values(ran[name])}"
+                # Tables too: an experiment was asked for what it tells.
+                told = {field: value for field, value in ran[name].values.items() if field != "lines"}
+                yield f"experiment {name}: {format_value(told, _VALUES_SHOWN)}"
 
 
 def _told(case: Case, template: str) -> str:

@@ -262,7 +262,7 @@ def test_a_packet_where_the_evidence_allows_none_is_noticed_and_so_is_the_revers
     differences = changed(awaiting_approval(values=busy(), hosts=POOL), replicas={"count": 7, "max": 8})
     assert differences == (
         "action: recorded scale-out, now cause legitimate-load: hand over to a human: CapacityLimit: "
-        "9 instances are not a whole number within 1 and 8",
+        "the pool may have 1 to 8 instances, not 9",
     )
     world = WORLDS["a pool that is full"]()
     world.settle()
