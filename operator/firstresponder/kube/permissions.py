@@ -72,10 +72,9 @@ OPERATOR: Final[tuple[Permission, ...]] = (
     Permission(Scope.WATCHED, GROUP, "approvalrequests", (*_READ, "create")),
     Permission(Scope.WATCHED, GROUP, "approvalrequests/status", ("get", "patch")),
     Permission(Scope.WATCHED, GROUP, "approvalrequests", ("patch",), (SELFTEST_NAME,)),
-    Permission(Scope.WATCHED, "apps", "controllerrevisions", ("get", "list", "create", "patch")),
-    Permission(Scope.WATCHED, "events.k8s.io", "events", ("create", "patch")),
+    Permission(Scope.WATCHED, "apps", "controllerrevisions", ("get", "create", "patch")),
+    Permission(Scope.WATCHED, "events.k8s.io", "events", ("create",)),
     Permission(Scope.OPERATOR, "", "secrets", ("get",)),
-    Permission(Scope.OPERATOR, "coordination.k8s.io", "leases", ("get", "create", "update")),
     Permission(
         Scope.CLUSTER,
         "admissionregistration.k8s.io",
