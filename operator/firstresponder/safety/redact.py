@@ -29,12 +29,13 @@ _KEY = (
     rf"(?:[a-z0-9_.-]*{_WORD}[a-z0-9_-]*|\b(?:[a-z0-9_.-]*[_.-])?{_SHORT_WORD}"
     r"|\b[a-z0-9_.-]*(?-i:[a-z0-9](?:Pass|Psk|Pw)))"
 )
-_SEPARATOR = rf"[\"']?{_GAP}(?:=>|:=|[=:])"
+_SIGN = rf"{_GAP}(?:=>|:=|[=:])"
+_SEPARATOR = rf"[\"']?{_SIGN}"
 _QUOTED = r"\"(?:[^\"\\\n]|\\.)*\"?|'(?:[^'\\\n]|\\.)*'?"
 _VALUE = rf"(?:{_COLOUR}(?:{_QUOTED}|[^\s\"']+))"
 
 # A line whose value, if it has one, is all that follows, and may go on below: password: |
-_KEY_LINE = re2.compile(rf"(?i)^((?:[ \t]*(?:-[ \t]+)?)(?:export[ \t]+)?[\"']?{_KEY}{_SEPARATOR}{_GAP})(.*)$")
+_KEY_LINE = re2.compile(rf"(?i)^([ \t]*(?:-[ \t]+)?(?:export[ \t]+)?(?:{_KEY}|\"{_KEY}\"|'{_KEY}'){_SIGN}{_GAP})(.*)$")
 _OPEN_TAG_LINE = re2.compile(rf"(?i)^([ \t]*<[a-z0-9_.:-]*{_KEY}[a-z0-9_.:-]*(?:[ \t][^<>]*)?>)()[ \t]*$")
 # What a name tells is beside it: {name: DB_PASSWORD, value: …}, in YAML and JSON often on the next line.
 _NAME_LINE = re2.compile(r"(?i)^[ \t]*(?:-[ \t]+)?[\"']?(?:name|key)[\"']?[ \t]*[=:]")

@@ -26,6 +26,7 @@ from firstresponder.api.rootcause import RootCause
 from firstresponder.api.runbook import FollowUp, Recommendation
 from firstresponder.incident.budget import ESSENTIAL_LIMIT, LIMIT, essential, head, size, within_budget
 from firstresponder.incident.plan import SendOrder
+from firstresponder.incident.recur import recurred
 from tests.unit.incident.test_scale import pool
 from tests.unit.incident.world import START, World, awaiting_approval, busy, dry_run, high_cpu
 
@@ -169,6 +170,13 @@ def test_what_is_cut_once_stays_as_it_is(character: str) -> None:
     once = within_budget(blown_up(acting().incident.status, character))
     assert within_budget(once) == once
     assert IncidentStatus.model_validate(once.wire()).wire() == once.wire()
+
+
+def test_marking_an_earlier_fix_as_incorrect_keeps_its_status_below_the_limit_too() -> None:
+    world = acting()
+    status = recurred(blown_up(world.incident.status, "x"), world.incident, "it came again", START)
+    assert status.timeline[-1].event == "FixMarkedIncorrect"
+    assert stored(status) <= LIMIT
 
 
 def test_a_status_that_fits_is_left_alone() -> None:

@@ -140,6 +140,10 @@ def test_what_named_the_secret_stays() -> None:
     assert redact("postgres://bob:hunter2@db/x") == "postgres://[redacted]@db/x"
 
 
+def test_of_a_line_that_quotes_a_secret_the_rest_stays() -> None:
+    assert redact("'password=hunter2' does not match") == "'password=[redacted]' does not match"
+
+
 def test_what_follows_a_secret_on_its_own_lines_stays() -> None:
     block = "db:\n  password: |\n    hunter2\n    more\n  user: bob\n"
     assert redact(block) == "db:\n  password: [redacted]\n    [redacted]\n    [redacted]\n  user: bob\n"
