@@ -11,7 +11,8 @@ from firstresponder.api.runbook import Action, AnsibleScale
 
 _PREVIEW_SECONDS = 120.0
 _RECAP = re.compile(r"^PLAY RECAP \**\s*$")
-_SKIPPED = re.compile(r"\bskipped=([0-9]+)")
+_COUNT = re.compile(r"\b(changed|skipped|rescued|ignored)=([0-9]+)")
+_DIFFERENCES = ("+", "-")
 
 
 def _scale(action: Action) -> AnsibleScale:
@@ -46,13 +47,24 @@ def _preview(action: Action, given: Given) -> HostAction:
 
 
 def _gaps(lines: Sequence[str]) -> str | None:
-    """By the recap: a task that was skipped in the dry run may run in earnest."""
-    start = next((number for number, line in enumerate(lines) if _RECAP.match(line)), None)
-    counts = [match for line in lines[start + 1 :] if (match := _SKIPPED.search(line))] if start is not None else []
-    if not counts:
+    """By the recap: what was skipped, or failed and was passed over, in the dry run may run in earnest; and what
+    changes without a difference that tells how."""
+    start = next((number for number, line in enumerate(lines) if _RECAP.match(line)), len(lines))
+    counts = [dict(_COUNT.findall(line)) for line in lines[start + 1 :]]
+    if not any("skipped" in each for each in counts):
         return "it has no PLAY RECAP that would tell whether tasks were skipped"
-    skipped = sum(int(match[1]) for match in counts)
-    return f"{skipped} tasks were skipped, and may run when it is applied" if skipped else None
+    total = {word: sum(int(each.get(word, 0)) for each in counts) for word in ("changed", *_PASSED_OVER)}
+    gaps = [text.format(total[word]) for word, text in _PASSED_OVER.items() if total[word]]
+    if total["changed"] and not any(line.startswith(_DIFFERENCES) for line in lines[:start]):
+        gaps.append(f"tasks would change something ({total['changed']}), and no difference shows what")
+    return "; ".join(gaps) or None
+
+
+_PASSED_OVER = {
+    "skipped": "{} tasks were skipped, and may run when it is applied",
+    "rescued": "{} failures were rescued, and what failed may go through when it is applied",
+    "ignored": "{} failures were ignored, and what failed may go through when it is applied",
+}
 
 
 _TYPE = "ansibleScale"

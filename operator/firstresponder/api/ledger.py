@@ -126,6 +126,8 @@ def parse_preview(action: str, text: bytes) -> PreviewAnswer:
             raise ValueError(f"{missing[0]}= is missing")
         if values["preview"] != action:
             raise ValueError("it is about another action")
+        if not all(re.fullmatch(r"[ -~]*", line) for line in output):
+            raise ValueError("a line of output is not printable ASCII")
     except ValueError as problem:
         return PreviewAnswer(error=f"the host's answer cannot be trusted: {problem}")
     return PreviewAnswer(

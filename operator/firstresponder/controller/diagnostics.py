@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -44,7 +44,7 @@ class Diagnostics:
         pool: SshPool,
         accounts: Accounts,
         now: Callable[[], datetime],
-        fetch: Callable[[str, float], Awaitable[dict[str, JSON]]] = fetch,
+        fetch: Callable[[str, float, Collection[str]], Awaitable[dict[str, JSON]]] = fetch,
     ) -> None:
         self._pool = pool
         self._accounts = accounts
@@ -60,7 +60,8 @@ class Diagnostics:
         start = self._now()
         end = asyncio.get_running_loop().time() + within if within is not None else None
         looks = (self._look(effect, name, hosts.get(name), end) for name in effect.hosts)
-        own = (self._ask(effect, request, end) for request in effect.probes if request.host is None)
+        addresses = [host.spec.address for host in hosts.values()]
+        own = (self._ask(effect, request, addresses, end) for request in effect.probes if request.host is None)
         looked, asked = await asyncio.gather(asyncio.gather(*looks), asyncio.gather(*own))
         found = dict(zip(effect.hosts, looked, strict=True))
         by_probe = {each.name: each for each in (*asked, *(each for _, evidence in looked for each in evidence))}
@@ -88,16 +89,21 @@ class Diagnostics:
         runs = (self._run(effect, request, target, info, end) for request in requests)
         return info, await asyncio.gather(*runs)
 
-    async def _ask(self, effect: Observe, request: ProbeRequest, end: float | None) -> Evidence:
-        """The operator's own look."""
+    async def _ask(
+        self, effect: Observe, request: ProbeRequest, addresses: Collection[str], end: float | None
+    ) -> Evidence:
+        """The operator's own look, at nothing but these addresses."""
         arguments = request.arguments
         if not isinstance(arguments, HttpArguments):
             raise TypeError(f"{request.name}: {request.probe} is not what the operator looks at itself")
         try:
             async with _until(end):
-                values = await self._fetch(arguments.url, request.timeout or PROBES[request.probe].timeout)
+                seconds = request.timeout or PROBES[request.probe].timeout
+                values = await self._fetch(arguments.url, seconds, addresses)
         except (Unobserved, HostError) as problem:
             return self._evidence(effect, request, unavailable=_unavailable(problem.reason, problem.message))
+        except Exception as problem:  # servers answer what nobody foresaw, and that must not stop the incident
+            return self._unread(effect, request, problem)
         return self._evidence(effect, request, values=values)
 
     async def _run(
@@ -123,13 +129,16 @@ class Diagnostics:
             excerpt = _excerpt(output) if probe.excerpt else None
             return self._evidence(effect, request, unavailable=why, excerpt=excerpt, truncated=output.truncated)
         except Exception as problem:  # hosts print what nobody foresaw, and that must not stop the incident
-            # No traceback: its last line could quote the output.
-            _log.error("what %s printed on %s: %s", request.name, request.host, type(problem).__name__)
-            why = _unavailable("Unparseable", f"it could not be read: {type(problem).__name__}")
-            return self._evidence(effect, request, unavailable=why)
+            return self._unread(effect, request, problem)
         # Where the values hold the lines themselves, an excerpt would only repeat them.
         excerpt = _excerpt(output) if probe.excerpt and "lines" not in values else None
         return self._evidence(effect, request, values=values, excerpt=excerpt)
+
+    def _unread(self, effect: Observe, request: ProbeRequest, problem: Exception) -> Evidence:
+        # No traceback: its last line could quote what was read.
+        _log.error("what %s saw on %s: %s", request.name, request.host or "the operator", type(problem).__name__)
+        why = _unavailable("Unparseable", f"it could not be read: {type(problem).__name__}")
+        return self._evidence(effect, request, unavailable=why)
 
     def _evidence(self, effect: Observe, request: ProbeRequest, **found: Any) -> Evidence:
         return Evidence(

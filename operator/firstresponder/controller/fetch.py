@@ -1,18 +1,19 @@
 """The GET that the operator makes itself: bounded in time and bytes, and never to where only the operator can go.
 
-A runbook's URL is filled in from an incident, so it must not open a door: addresses of the machine that the operator
-runs on and link-local ones (cloud metadata) are refused, redirects are not followed, and no proxy, cookie or
-credential of the operator is used.
+A runbook's URL is filled in from an incident, so it must not open a door: only Hosts of the incident's namespace are
+asked, by the one address that their name was resolved to. Redirects are not followed, no proxy or credential of the
+operator is used, and nothing of an answer (a cookie) is there at the next look.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address
+from collections.abc import Callable, Collection
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from firstresponder.api.base import JSON
 from firstresponder.evidence.http import BODY_LIMIT, Reply, answer, no_answer, require_url
@@ -21,48 +22,104 @@ from firstresponder.evidence.probe import Reason, Unobserved
 AddressInfo = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]]
 
 
-class _Forbidden(Exception):
+class _NotAllowed(Exception):
     """The name or address leads to where the operator does not look."""
 
 
 def is_elsewhere(address: str) -> bool:
-    """Whether an address is that of another machine, and one that all can reach."""
-    found = ip_address(address.partition("%")[0])
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
+    """Whether an address is that of another machine, whoever asks: not loopback, link-local, multicast or none."""
+    found = _address(address)
     return not (found.is_loopback or found.is_link_local or found.is_unspecified or found.is_multicast)
 
 
-async def fetch(url: str, seconds: float, allowed: Callable[[str], bool] = is_elsewhere) -> dict[str, JSON]:
-    """What the probe ``http`` sees of this URL from here. ``allowed`` says of an address whether it may be asked.
+async def fetch(
+    url: str, seconds: float, hosts: Collection[str], elsewhere: Callable[[str], bool] = is_elsewhere
+) -> dict[str, JSON]:
+    """What the probe ``http`` sees of this URL from here.
 
-    Raises Unobserved when the URL cannot be used.
+    ``hosts`` are the addresses, and DNS names, that may be asked; ``elsewhere`` says of one of them whether it is
+    another machine at all, for a name may lead anywhere. Raises Unobserved when the URL cannot be used.
     """
-
-    def guarded(info: AddressInfo) -> socket.socket:
-        if not allowed(info[4][0]):
-            raise _Forbidden(info[4][0])
-        family, kind, protocol, *_ = info
-        return socket.socket(family, kind, protocol)
-
     try:
-        return answer(await _get(require_url(url), seconds, guarded))
-    except _Forbidden as address:
-        text = f"url: leads to {address}, which the operator does not ask; use from: host"
-        raise Unobserved(Reason.BAD_ARGUMENT, text) from None
+        return answer(await _get(require_url(url), seconds, _Door(hosts, elsewhere)))
+    except _NotAllowed as where:
+        text = (
+            f"url: leads to {where}, which is no Host of this namespace: use $(hosts.ROLE.address), register the Host, "
+            "or ask by from: host"
+        )
+        raise Unobserved(Reason.NOT_ALLOWED, text) from None
     except aiohttp.InvalidURL:
         raise Unobserved(Reason.BAD_ARGUMENT, "url: cannot be read") from None
-    except (TimeoutError, aiohttp.ClientError) as problem:
+    except (TimeoutError, aiohttp.ClientError) as problem:  # of which a bad certificate is a ValueError too
         return no_answer(next(error for kind, error in _ERRORS if isinstance(problem, kind)))
+    except (ValueError, LookupError):  # what the libraries make of labels that are empty, too long, or a wildcard
+        raise Unobserved(Reason.BAD_ARGUMENT, "url: cannot be read") from None
 
 
-async def _get(url: str, seconds: float, sockets: Callable[[AddressInfo], socket.socket]) -> Reply:
+class _Door(AbstractResolver):
+    """Where a request may go. A name is resolved once, and what was found is what is connected to."""
+
+    def __init__(self, hosts: Collection[str], elsewhere: Callable[[str], bool]) -> None:
+        self._elsewhere = elsewhere
+        self._names = {host.lower() for host in hosts}
+        self._addresses = {found for host in hosts if (found := _address_or_none(host)) is not None}
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The addresses of a name that may be asked. Raises OSError when there is no such name."""
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG)
+        if host.lower() in self._names:
+            self._addresses |= {_address(str(info[4][0])) for info in found}
+        open_to = [info for info in found if self._is_open(str(info[4][0]))]
+        if not open_to:
+            raise _NotAllowed(host)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(sockaddr[0]),
+                port=port,
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _, protocol, _, sockaddr in open_to
+        ]
+
+    def socket_for(self, info: AddressInfo) -> socket.socket:
+        """The socket of a connection: whatever was resolved or written, nothing else is connected to."""
+        family, kind, protocol, _, (address, *_) = info
+        if not self._is_open(address):
+            raise _NotAllowed(address)
+        return socket.socket(family, kind, protocol)
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
+
+    def _is_open(self, address: str) -> bool:
+        return _address(address) in self._addresses and self._elsewhere(address)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address:
+    found = ip_address(text.partition("%")[0])
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return mapped or found
+
+
+def _address_or_none(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return _address(text)
+    except ValueError:
+        return None
+
+
+async def _get(url: str, seconds: float, door: _Door) -> Reply:
     clock = asyncio.get_running_loop().time
     start = clock()
     async with (
         aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(force_close=True, socket_factory=sockets),
-            cookie_jar=aiohttp.DummyCookieJar(),
+            connector=aiohttp.TCPConnector(force_close=True, resolver=door, socket_factory=door.socket_for),
             timeout=aiohttp.ClientTimeout(total=seconds),
             # Nothing is unpacked: a small answer could become a large one.
             auto_decompress=False,

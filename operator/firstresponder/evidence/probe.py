@@ -35,6 +35,8 @@ class Reason(StrEnum):
     MISSING_PROGRAM = "MissingProgram"
     BAD_ARGUMENT = "BadArgument"
     """An argument of the diagnostic cannot be used; the runbook or the incident has to change."""
+    NOT_ALLOWED = "NotAllowed"
+    """The operator does not look there itself."""
     FAILED = "Failed"
     """The program ended with an error, or was stopped before it was done."""
     UNPARSEABLE = "Unparseable"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -14,12 +13,13 @@ from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Evidence, IncidentStatus, Unavailable
 from firstresponder.api.runbook import RunbookSpec, Triage
 from firstresponder.expressions import MissingValue, Scope, TemplateError, render_argument
+from firstresponder.incident.budget import size
 from firstresponder.incident.decide import Setting, scope_of
 from firstresponder.incident.plan import Observe, ProbeRequest
 from firstresponder.runbooks.names import free_of_evidence
 
-_ONE_VALUE, _ALL_VALUES = 32 * 1024, 160 * 1024
-"""Bytes of JSON that one diagnostic, and all together, may take; a status stays below 256 KiB."""
+_ONE_VALUE, _ALL_VALUES = 32 * 1024, 112 * 1024
+"""Bytes that the value of one diagnostic, and all together, may take; a packet has to find room beside them."""
 
 
 def setting_of(service: str, parameters: Mapping[str, Any], hosts: Mapping[str, Host]) -> Setting:
@@ -138,8 +138,8 @@ def bounded(evidence: Sequence[Evidence], beside: Sequence[Evidence] = ()) -> tu
     What an expression reads is never cut: a value that is too big, alone or together with the others, counts as
     not observed. The biggest go first, so the same evidence always loses the same values.
     """
-    sizes = {each.name: len(json.dumps(each.values)) for each in evidence}
-    total = sum(sizes.values()) + sum(len(json.dumps(each.values)) for each in beside)
+    sizes = {each.name: size(each.values) for each in evidence}
+    total = sum(sizes.values()) + sum(size(each.values) for each in beside)
     dropped = set()
     for name in sorted(sizes, key=lambda each: (-sizes[each], each)):
         if sizes[name] <= _ONE_VALUE and total <= _ALL_VALUES:

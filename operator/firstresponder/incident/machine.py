@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from firstresponder.api.incident import Phase
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.incident.act import act
 from firstresponder.incident.approve import await_approval
+from firstresponder.incident.budget import ESSENTIAL_LIMIT, essential, within_budget
 from firstresponder.incident.escalate import escalated
 from firstresponder.incident.plan import Plan
 from firstresponder.incident.snapshot import Snapshot
@@ -53,19 +55,35 @@ class ForbiddenTransition(AssertionError):
 def reconcile(snapshot: Snapshot, now: datetime) -> Plan:
     """What happens next to this incident. Pure: the same snapshot and moment give the same plan.
 
-    What cannot be put into the form that it must have (a packet with more preconditions than a packet can hold) is
-    handed to a human: trying again would give the same. Raises ForbiddenTransition rather than let an incident jump.
+    What cannot be put into the form that it must have (a packet with more preconditions than a packet can hold, or
+    one that leaves no room for the outcome) is handed to a human: trying again would give the same. Raises
+    ForbiddenTransition rather than let an incident jump.
     """
     phase = snapshot.incident.status.phase
     try:
         plan = HANDLERS[phase](snapshot, now)
+        if phase in _MAY_GIVE_UP:
+            _require_room(plan)
     except ValueError as error:
         if phase not in _MAY_GIVE_UP:
             raise
         plan = escalated(snapshot, now, EscalationReason.INVALID_RUNBOOK, f"{phase} cannot go on: {_told(error)}")
-    if plan.status is not None and plan.status.phase not in TRANSITIONS[phase] | {phase}:
+    if plan.status is None:
+        return plan
+    if plan.status.phase not in TRANSITIONS[phase] | {phase}:
         raise ForbiddenTransition(f"{phase} → {plan.status.phase}")
-    return plan
+    return replace(plan, status=within_budget(plan.status))
+
+
+def _require_room(plan: Plan) -> None:
+    """Raise ValueError when the status could not hold the outcome beside what must not be cut of it."""
+    if plan.status is None or not TRANSITIONS[plan.status.phase]:
+        return
+    if (needed := essential(plan.status)) > ESSENTIAL_LIMIT:
+        raise ValueError(
+            f"evidence, hosts and packet take {needed} bytes, and a status has room for {ESSENTIAL_LIMIT}: narrow the "
+            "diagnostics, or shorten what the runbook puts into the packet"
+        )
 
 
 def _told(error: ValueError) -> str:

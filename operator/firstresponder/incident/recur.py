@@ -8,6 +8,7 @@ from firstresponder.api.base import format_time, seconds
 from firstresponder.api.incident import Incident, IncidentStatus, RelatedIncident
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.runbook import Action
+from firstresponder.incident.budget import within_budget
 from firstresponder.incident.escalate import escalated
 from firstresponder.incident.neighbours import Fix, Neighbour, is_asking, recurrence, same_cause
 from firstresponder.incident.plan import Event, MarkIncorrect, Plan
@@ -83,4 +84,4 @@ def recurred(status: IncidentStatus, again: Incident, message: str, now: datetim
         sli=status.sli.model_copy(update={"fix_correct": False}),
         related_incidents=[*status.related_incidents, link][-32:],
     )
-    return noted(status, now, "FixMarkedIncorrect", message)
+    return within_budget(noted(status, now, "FixMarkedIncorrect", message))

@@ -116,17 +116,34 @@ def test_a_scale_without_a_count_is_no_scale() -> None:
 @pytest.mark.parametrize(
     ("lines", "gap"),
     [
-        ([RECAP, "a : ok=1 changed=1 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0"], None),
+        (["+x", RECAP, "a : ok=1 changed=1 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0"], None),
+        ([RECAP, "a : ok=1 changed=0 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0"], None),
         ([RECAP, "a : ok=1 skipped=1", "b : ok=1 skipped=2"], "3 tasks were skipped"),
+        ([RECAP, "a : ok=1 skipped=0 rescued=1 ignored=0", "b : skipped=0 rescued=1"], "2 failures were rescued"),
+        ([RECAP, "a : ok=1 skipped=0 rescued=0 ignored=4"], "4 failures were ignored"),
+        ([RECAP, "a : ok=1 changed=2 skipped=0", "b : changed=1 skipped=0"], "(3), and no difference shows what"),
+        ([RECAP, "a : ok=1 changed=2 skipped=0", "+ after the recap"], "(2), and no difference shows what"),
+        (["-x", RECAP, "a : ok=1 changed=2 skipped=0"], None),
         (["a : ok=1 skipped=1"], "no PLAY RECAP"),
+        ([RECAP, "a : ok=1 changed=0"], "no PLAY RECAP"),
         ([RECAP], "no PLAY RECAP"),
         ([], "no PLAY RECAP"),
-        (["skipped=9 says a diff", RECAP, "a : ok=1 skipped=0"], None),
+        (["skipped=9 ignored=1 says a diff", RECAP, "a : ok=1 skipped=0"], None),
     ],
 )
-def test_a_recap_tells_whether_tasks_were_skipped(lines: list[str], gap: str | None) -> None:
+def test_a_recap_tells_what_the_dry_run_does_not(lines: list[str], gap: str | None) -> None:
     found = TYPES["ansibleScale"].gaps(lines)
     assert found is None if gap is None else gap in (found or "")
+
+
+def test_all_that_a_dry_run_does_not_tell_is_named() -> None:
+    found = TYPES["ansibleScale"].gaps([RECAP, "a : ok=1 changed=1 skipped=1 rescued=1 ignored=1"])
+    assert [each.split(" ", 1)[1].split(",")[0] for each in (found or "").split("; ")] == [
+        "tasks were skipped",
+        "failures were rescued",
+        "failures were ignored",
+        "would change something (1)",
+    ]
 
 
 def test_each_method_becomes_one_thing_that_the_host_is_asked_for() -> None:

@@ -177,6 +177,8 @@ def test_a_preview_succeeded_only_if_it_ran_to_its_end_and_says_if_it_was_cut(
         (PREVIEW.replace("truncated=no\n", ""), "truncated= is missing"),
         (PREVIEW.replace("exit=0", "exit=zero"), "exit= has a malformed value"),
         (f"{PREVIEW}claimedAt=1\n", "unknown line"),
+        (f"{PREVIEW}output=caf\u00e9\n", "not printable ASCII"),
+        (f"{PREVIEW}output=ok\noutput=\x1b[2J\n", "not printable ASCII"),
         ("refused=not declared\n", "refused: not declared"),
         ("refused=\n", "without a readable reason"),
     ],

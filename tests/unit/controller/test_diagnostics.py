@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, Never, cast
 
@@ -197,7 +198,7 @@ async def _never() -> Never:
 
 
 async def test_what_has_not_answered_within_the_time_of_all_is_left_out_and_said() -> None:
-    async def hangs(url: str, seconds: float) -> dict[str, Any]:
+    async def hangs(url: str, seconds: float, hosts: Collection[str]) -> dict[str, Any]:
         return await _never()
 
     http = ProbeRequest("page", "target", None, "http", HttpArguments(url="http://x/", from_="operator"), None)
@@ -226,15 +227,15 @@ async def test_what_answered_within_the_time_of_all_is_kept() -> None:
 async def test_the_operator_looks_itself_without_asking_any_host() -> None:
     asked = []
 
-    async def answers(url: str, seconds: float) -> dict[str, Any]:
-        asked.append((url, seconds))
+    async def answers(url: str, seconds: float, hosts: Collection[str]) -> dict[str, Any]:
+        asked.append((url, seconds, list(hosts)))
         return {"ok": True, "status": 200}
 
     request = ProbeRequest("page", "target", None, "http", HttpArguments(url="http://x/", from_="operator"), 3.0)
     looking = Diagnostics(cast(SshPool, FakePool({})), cast(Accounts, FakeAccounts()), lambda: NOW, fetch=answers)
-    found = await looking.observe(Observe("r", (request,), ()), {})
+    found = await looking.observe(Observe("r", (request,), ()), {"a": host("a")})
     (page,) = found.evidence
-    assert asked == [("http://x/", 3.0)]
+    assert asked == [("http://x/", 3.0, ["10.0.0.1"])]
     assert (page.values, page.source, page.host) == ({"ok": True, "status": 200}, "operator", None)
     assert (found.hosts, found.unreachable) == ({}, {})
 
@@ -244,4 +245,18 @@ async def test_a_url_that_the_operator_must_not_ask_is_a_piece_of_evidence_that_
     request = ProbeRequest("page", "target", None, "http", arguments, None)
     (page,) = (await diagnostics(FakePool({})).observe(Observe("r", (request,), ()), {})).evidence
     assert page.unavailable is not None
-    assert page.unavailable.reason == "BadArgument"
+    assert page.unavailable.reason == "NotAllowed"
+
+
+async def test_whatever_the_operators_look_raises_is_a_piece_of_evidence() -> None:
+    async def breaks(url: str, seconds: float, hosts: Collection[str]) -> dict[str, Any]:
+        raise RuntimeError("token=hunter2")
+
+    request = ProbeRequest("page", "target", None, "http", HttpArguments(url="http://x/", from_="operator"), None)
+    looking = Diagnostics(cast(SshPool, FakePool({})), cast(Accounts, FakeAccounts()), lambda: NOW, fetch=breaks)
+    (page,) = (await looking.observe(Observe("r", (request,), ()), {})).evidence
+    assert page.unavailable is not None
+    assert (page.unavailable.reason, page.unavailable.message) == (
+        "Unparseable",
+        "it could not be read: RuntimeError",
+    )

@@ -22,7 +22,7 @@ SCOPE = Scope(
         "service": "api-gateway",
         "hosts": {"target": {"name": "api-gateway-03", "expectedUnits": ["a.service", "b.service"]}},
         "processes": {"hostCpuPercent": 97.0, "top": {"unit": "\x1b[31mx"}},
-        "errors": {"count": 3, "perMinute": 12.345, "line": "token=abc $(service)"},
+        "errors": {"count": 3, "perMinute": 12.345, "line": "sent token=abc $(service)"},
         "yes": True,
         "desired": 6.0,
         "share": 0.333333333,
@@ -44,7 +44,7 @@ def test_a_missing_value_in_a_text_is_a_question_mark() -> None:
 
 def test_a_value_in_a_text_is_neutralised_and_redacted() -> None:
     assert render_text("$(processes.top.unit)", SCOPE) == r"\x1b[31mx"
-    assert render_text("$(errors.line)", SCOPE) == "token=[redacted] $(service)"
+    assert render_text("$(errors.line)", SCOPE) == "sent token=[redacted] $(service)"
 
 
 def test_what_was_put_in_is_never_expanded_again() -> None:

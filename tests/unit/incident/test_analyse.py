@@ -174,12 +174,12 @@ def test_an_analyst_that_breaks_keeps_nobody_from_the_packet(monkeypatch: pytest
 
 def test_what_an_analyst_says_is_redacted_neutralised_and_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     long = RootCause.model_construct(
-        summary="password=hunter2 \x1b[2J", evidence=["y " * 2500] * 99, failure_point=FailurePoint(request="\u202eabc")
+        summary="\x1b[2J password=hunter2", evidence=["y " * 2500] * 99, failure_point=FailurePoint(request="\u202eabc")
     )
     cause = by(monkeypatch, Says(long)).incident.status.root_cause
     assert cause is not None
     assert RootCause.model_validate(cause.model_dump()) == cause
-    assert cause.summary == "password=[redacted] \\x1b[2J"
+    assert cause.summary == "\\x1b[2J password=[redacted]"
     assert len(cause.evidence) == 24
     assert all(len(each) == FINDING_LIMIT for each in cause.evidence)
     assert cause.failure_point is not None

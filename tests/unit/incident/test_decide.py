@@ -17,6 +17,7 @@ from firstresponder.incident.decide import (
     SelfRecovered,
     Setting,
     check_preconditions,
+    current_count,
     decide,
     desired_count,
     scope_of,
@@ -222,6 +223,18 @@ def test_a_desired_count_is_whole_and_within_bounds_and_never_clamped(
     scope = Scope({"replicas": {"count": count, "max": maximum}})
     desired = desired_count(runbook, action, scope)
     assert (desired if isinstance(desired, int) else desired.reason.value) == expected
+
+
+@pytest.mark.rule(11)
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(4, 4), (0, 0), (4.5, "EvidenceUnavailable"), (-1, "EvidenceUnavailable"), (None, "EvidenceUnavailable")],
+)
+def test_a_current_count_is_a_whole_number_of_instances_or_not_known(count: float | None, expected: int | str) -> None:
+    runbook = RunbookSpec.model_validate(high_cpu()["spec"])
+    action = next(each for each in runbook.actions if each.ansible_scale is not None)
+    current = current_count(runbook, action, Scope({"replicas": {"count": count}}))
+    assert (current if isinstance(current, int) else current.reason.value) == expected
 
 
 @pytest.mark.rule(2)

@@ -17,6 +17,7 @@ from tests.unit.incident.world import (
     OTHER_BOOT,
     START,
     World,
+    action_class,
     awaiting_approval,
     high_cpu,
     host,
@@ -566,6 +567,16 @@ def test_a_missing_action_class_is_told_before_a_packet_exists() -> None:
     world.settle()
     assert world.reason == "ActionClassMissing"
     assert world.incident.status.decision_packet is None
+
+
+def test_an_action_class_carries_only_the_types_that_it_lists() -> None:
+    world = World()
+    world.classes = {"restart-unit": action_class("restart-unit", "command")}
+    world.settle()
+    assert world.reason == "ActionClassMissing"
+    assert world.incident.status.escalation is not None
+    assert "ActionClass restart-unit does not list restartUnit" in world.incident.status.escalation.message
+    assert (world.incident.status.decision_packet, world.request) == (None, None)
 
 
 def test_a_packet_that_cannot_be_made_is_told_and_not_tried_for_ever() -> None:

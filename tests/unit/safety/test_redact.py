@@ -53,6 +53,48 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NSJ9.SflKxwRJSMeKKF2QT4fwpMeJf36POk6
         ("card 5500-0000-0000-0004", "0004"),
         ("pan=378282246310005", "378282246310005"),
         ("PASSWORD=HUNTER2", "HUNTER2"),
+        ("DB_PASS=hunter2", "hunter2"),
+        ("pass: hunter2", "hunter2"),
+        ("dbPass: hunter2", "hunter2"),
+        ("wpa_psk=hunter2", "hunter2"),
+        ("PresharedKey = hunter2", "hunter2"),
+        ("run --pass hunter2", "hunter2"),
+        ("keytool -storepass hunter2", "hunter2"),
+        ("requirepass hunter2", "hunter2"),
+        ("  rootpw hunter2;", "hunter2"),
+        ("auth_pass hunter2", "hunter2"),
+        ("machine db login bob password hunter2", "hunter2"),
+        ("password: correct horse battery staple", "battery"),
+        ("- password: correct horse", "horse"),
+        ("password:\n  hunter2", "hunter2"),
+        ("password: |\n  first\n\n  hunter2\nuser: bob", "hunter2"),
+        ("passwords:\n- one\n- hunter2", "hunter2"),
+        ('"password":\n  "hunter2"', "hunter2"),
+        ("password: !vault |\n  hunter2", "hunter2"),
+        ("- name: DB_PASSWORD\n  value: hunter2", "hunter2"),
+        ("- name: DB_PASSWORD\n  optional: false\n  value: hun ter2", "ter2"),
+        ("- name: DB_PASSWORD\n  value:\n    hunter2", "hunter2"),
+        ('{\n  "name": "DB_PASSWORD",\n  "value": "hunter2"\n}', "hunter2"),
+        ('[{"name": "DB_PASS", "value": "hunter2"}]', "hunter2"),
+        ('<property name="password" value="hunter2"/>', "hunter2"),
+        ('<entry key="db.password">hunter2</entry>', "hunter2"),
+        ("<db><password>hunter2</password></db>", "hunter2"),
+        ("<password><![CDATA[hunter2]]></password>", "hunter2"),
+        ("<password>\n  hunter2\n</password>", "hunter2"),
+        ("CREATE USER bob WITH PASSWORD 'hunter2'", "hunter2"),
+        ("SET PASSWORD FOR 'bob' = PASSWORD('hunter2')", "hunter2"),
+        ("CREATE USER bob IDENTIFIED BY 'hunter2'", "hunter2"),
+        ("IDENTIFIED WITH mysql_native_password BY 'hunter2'", "hunter2"),
+        ("root:$6$salt$Qf3abcdefgh/x.:19000:0:99999:7:::", "Qf3"),
+        ("admin:$apr1$salt$Qf3abcdefgh/x.", "Qf3"),
+        ("hash $2y$10$Qf3abcdefgh/x.", "Qf3"),
+        ("$argon2id$v=19$m=65536,t=2,p=1$c2FsdA$Qf3abc", "Qf3"),
+        ("$y$j9T$salt$Qf3abcdefgh", "Qf3"),
+        ("bob:{SSHA}Qf3abcdefgh=", "Qf3"),
+        ("pbkdf2_sha256$260000$salt$Qf3abcdefgh=", "Qf3"),
+        ("bob:abJnggxhB/yWI:19000:0:99999:7:::", "abJnggxh"),
+        ("-" + "MIIEpAIBAAKCAQEA" * 4, "MIIEp"),
+        ("+" + "MIIEpAIBAAKCAQEA" * 4, "MIIEp"),
     ],
 )
 def test_a_secret_is_hidden(text: str, secret: str) -> None:
@@ -72,6 +114,20 @@ def test_a_secret_is_hidden(text: str, secret: str) -> None:
         "/api/v1/reports/quarterly/2026/regions/emea/customers/summary/all",
         "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "password changed by the administrator",
+        "Failed password for root from 10.0.0.9 port 4711 ssh2",
+        "passed=3 failed=0 bypassed=1",
+        "passive: true",
+        "compass=north",
+        "rsync --pass-through x --passive y",
+        "proxy_pass http://backend;",
+        "systemd-ask-password-console.service: Succeeded.",
+        "password-db-1 : ok=3 changed=2 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0",
+        "token-api : ok=3    changed=2    unreachable=0    failed=0",
+        "com.shop.InvalidTokenException: \n\tat com.shop.Login.check(Login.java:12)",
+        "- name: api\n  value: 3",
+        "- name: DB_PASSWORD\n- name: replicas\n  value: 3",
+        "cost $5 and $HOME/$x",
+        "root:x:0:0:root:/root:/bin/bash",
         "",
     ],
 )
@@ -82,6 +138,22 @@ def test_an_ordinary_line_stays_as_it_is(text: str) -> None:
 def test_what_named_the_secret_stays() -> None:
     assert redact("user=bob password=hunter2 host=db") == "user=bob password=[redacted] host=db"
     assert redact("postgres://bob:hunter2@db/x") == "postgres://[redacted]@db/x"
+
+
+def test_of_a_line_that_quotes_a_secret_the_rest_stays() -> None:
+    assert redact("'password=hunter2' does not match") == "'password=[redacted]' does not match"
+
+
+def test_what_follows_a_secret_on_its_own_lines_stays() -> None:
+    block = "db:\n  password: |\n    hunter2\n    more\n  user: bob\n"
+    assert redact(block) == "db:\n  password: [redacted]\n    [redacted]\n    [redacted]\n  user: bob\n"
+    listed = "- name: DB_PASS\n  value: x\n- name: HOST\n  value: db\n"
+    assert redact(listed) == "- name: DB_PASS\n  value: [redacted]\n- name: HOST\n  value: db\n"
+
+
+def test_lines_stay_lines() -> None:
+    text = f"a\n{PRIVATE_KEY}\npassword:\n  x\n\n  y\n"
+    assert redact(text).count("\n") == text.count("\n")
 
 
 def test_redacting_twice_changes_nothing_more() -> None:
