@@ -44,8 +44,8 @@ async def fetch(
         return answer(await _get(require_url(url), seconds, _Door(hosts, elsewhere)))
     except _NotAllowed as where:
         text = (
-            f"url: leads to {where}, which is no Host of this namespace: use $(hosts.ROLE.address), register the Host, "
-            "or ask by from: host"
+            f"url: leads to {where}, and the operator asks only Hosts of this namespace that are other machines: use "
+            "$(hosts.ROLE.address), register the Host, or ask by from: host"
         )
         raise Unobserved(Reason.NOT_ALLOWED, text) from None
     except aiohttp.InvalidURL:

@@ -183,6 +183,9 @@ def _without_values(lines: list[str]) -> list[str]:
     items = False  # whether a list in that same column belongs to it
     named: int | None = None  # the column of a name that says secret
     for line in lines:
+        if below is None and named is None and not (":" in line or "=" in line or "<" in line):
+            found.append(line)  # most lines are none of this
+            continue
         stripped = line.strip(" \t\r")
         column = len(_LEADING.match(line).group(0))
         margin = len(line) - len(line.lstrip(" \t"))
