@@ -115,11 +115,16 @@ def keep_journal(host: Host, *, old: int) -> None:
     """Keep the journal on disk without a limit, with archived files of so many bytes in all that are ten days old."""
     limits = "SystemMaxUse=1G\nSystemKeepFree=1\nSystemMaxFileSize=8M\nRateLimitIntervalSec=0\n"
     host.write("/etc/systemd/journald.conf.d/testbed.conf", f"[Journal]\nStorage=persistent\n{limits}")
-    copy(host, HERE / "age-journal", "/root/age-journal")
     host.run(["systemctl", "restart", "systemd-journald"])
     host.run(["journalctl", "--flush"])
     # Random bytes in base64 take about as much as before once the journal has compressed them.
     chatter = "head -c 2M /dev/urandom | base64 --wrap=4000 | systemd-cat --identifier=chatter; journalctl --sync"
-    age_it = "/root/age-journal 10 /var/log/journal/*/*@*.journal"
-    script = f'for _ in $(seq "$1"); do {chatter}; done; journalctl --rotate; journalctl --sync; {age_it}'
+    script = f'for _ in $(seq "$1"); do {chatter}; done; journalctl --rotate; journalctl --sync'
     host.run(["sh", "-c", script, "sh", str(old // (2 * MIB))])
+    age_journal(host, "/var/log/journal/*/*@*.journal", 10 * 86400)
+
+
+def age_journal(host: Host, files: str, seconds: int, records: int = 10**6) -> None:
+    """Make the first so many records of archived journal files so much older; a shell expands their paths."""
+    copy(host, HERE / "age-journal", "/root/age-journal")
+    host.run(["sh", "-c", f"/root/age-journal {seconds} {records} {files}"])
