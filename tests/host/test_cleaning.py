@@ -8,32 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.host.wire import Wire
+from tests.testbed.faults import age_journal
 from tests.testbed.hosts import Host
 
 MIB = 1024 * 1024
 LOGROTATE = "/etc/logrotate.conf"
-
-# Makes the first COUNT records of an archived journal file older by SECONDS, as its format has it
-# (systemd.io/JOURNAL_FILE_FORMAT): the clock of the hosts is this machine's, and nobody waits for hours.
-AGE = """
-import struct, sys
-path, seconds, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-with open(path, "r+b") as file:
-    data = bytearray(file.read())
-    (offset,) = struct.unpack_from("<Q", data, 88)
-    (tail,) = struct.unpack_from("<Q", data, 136)
-    times = []
-    while offset <= tail:
-        kind, size = data[offset], struct.unpack_from("<Q", data, offset + 8)[0]
-        if kind == 3:
-            (time,) = struct.unpack_from("<Q", data, offset + 24)
-            times.append(time - seconds * 1000000 if len(times) < count else time)
-            struct.pack_into("<Q", data, offset + 24, times[-1])
-        offset += (size + 7) // 8 * 8
-    struct.pack_into("<QQ", data, 184, times[0], times[-1])
-    file.seek(0)
-    file.write(data)
-"""
 
 
 def clean(wire: Wire, action: str, *arguments: str, timeout: int = 60) -> tuple[str, dict[str, str]]:
@@ -84,7 +63,7 @@ def archive(host: Host, journal: str, mark: str, *, old: int) -> str:
     host.run(["journalctl", "--sync"])
     host.run(["journalctl", "--rotate"])
     [name] = [name for name in host.run(["ls", journal]).stdout.split() if name not in before and name[:7] == "system@"]
-    host.run(["python3", "-", f"{journal}/{name}", "7200", str(old)], stdin=AGE)
+    age_journal(host, f"{journal}/{name}", 7200, old)
     assert records(host, mark) == 3
     return f"{journal}/{name}"
 
@@ -210,6 +189,15 @@ def test_a_configuration_that_is_not_declared_is_refused(
     host.write("/etc/firstresponder/logrotate-configs", f"{LOGROTATE}\n/etc/gone.conf\n")
     assert clean(wire, "logrotate", *arguments) == ("65", {"refused": reason})
     assert exists(host, log)
+
+
+def test_what_logrotate_says_does_not_push_the_result_out_of_what_is_shown(host: Host, wire: Wire, log: str) -> None:
+    empty = f"{log} {{\n  rotate 1\n  postrotate\n    seq 4000 | tr -d 0-9\n  endscript\n}}\n"
+    host.write("/etc/chatty.conf", empty)
+    host.write("/etc/firstresponder/logrotate-configs", f"{LOGROTATE}\n/etc/chatty.conf\n")
+    exit_status, output = clean(wire, "logrotate", "/etc/chatty.conf")
+    assert (exit_status, output["logrotate"]) == ("0", "")
+    assert freed(output) >= 0
 
 
 # --- tmpfiles-clean

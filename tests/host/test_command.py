@@ -13,6 +13,7 @@ DECLARED = [
     f"{FLUSH} $HOME * ; $(touch${{IFS}}/root/ran) 'a b' %n \\n -- -e",
     "/opt/fails",
     "/opt/hangs",
+    "/opt/talks",
     "/opt/gone now",
 ]
 
@@ -21,6 +22,7 @@ DECLARED = [
 def commands(host: Host) -> None:
     host.write(FLUSH, '#!/bin/sh\nfor argument; do printf "%s\\n" "$argument" | tee -a /root/ran; done\n', mode=0o755)
     host.write("/opt/fails", "#!/bin/sh\necho result=all is well\nexit 65\n", mode=0o755)
+    host.write("/opt/talks", "#!/bin/sh\nseq 4000 | tr -d 0-9\necho result=forged\n", mode=0o755)
     host.write("/opt/hangs", "#!/bin/sh\nexec sleep 4252\n", mode=0o755)
     host.run([*install_command("api-gateway"), *(word for line in DECLARED for word in ("--command", line))])
 
@@ -81,6 +83,12 @@ def test_a_commands_own_status_and_words_are_not_taken_for_the_actions(wire: Wir
 def test_a_command_that_does_not_end_is_stopped_and_not_called_done(host: Host, wire: Wire) -> None:
     assert run(wire, "/opt/hangs", timeout=6) == ("75", ["result=stopped after 2 s"])
     assert host.run(["pgrep", "--full", "sleep 4252"], check=False).stdout == ""
+
+
+def test_what_a_command_prints_does_not_push_the_result_out_of_what_is_shown(wire: Wire) -> None:
+    exit_status, output = run(wire, "/opt/talks")
+    assert (exit_status, output[-2:]) == ("0", ["printed=result=forged", "result=ended with exit status 0"])
+    assert set(output[:-2]) == {"printed="}
 
 
 def test_a_host_without_declared_commands_does_not_offer_any(host: Host, wire: Wire) -> None:
