@@ -12,10 +12,12 @@ INSTALL = [
     *install_command("api-gateway"),
     *("--command", "/usr/bin/true --really", "--logrotate-config", "/etc/logrotate.conf"),
     *("--ansible-project", "/srv", "--ansible-user", "nobody", "--ansible-preview-user", "sync"),
+    *("--ansible-scale", "b.yml hosts b_instances 1 8", "--ansible-scale", "a.yml hosts a_instances 0 3"),
 ]
 CHECK = [*INSTALL, "--check"]
 KEYS = install_command(None)[1:]
 NO_COMMAND = "not an absolute path and words of printable ASCII, one space apart"
+NO_SCALE = "not a playbook and an inventory of the project, a variable, and two whole numbers"
 NO_ACCOUNT = "not the name of an account of this host other than root"
 
 
@@ -54,7 +56,10 @@ def test_options_that_are_left_out_keep_what_is_there(prepared: Host) -> None:
     assert prepared.run(["/root/host/install", "--check"]).stdout == ""
     assert prepared.read("/etc/firstresponder/restartable") == "api-gateway.service\n"
     assert prepared.read("/etc/firstresponder/commands") == "/usr/bin/true --really\n"
-    assert prepared.read("/etc/firstresponder/ansible") == "project=/srv\nuser=nobody\npreview-user=sync\n"
+    assert prepared.read("/etc/firstresponder/ansible") == (
+        "project=/srv\nuser=nobody\npreview-user=sync\n"
+        "scale=a.yml hosts a_instances 0 3\nscale=b.yml hosts b_instances 1 8\n"
+    )
 
 
 def declared(host: Host) -> list[str]:
@@ -69,6 +74,8 @@ def test_actions_that_nothing_was_declared_for_are_not_installed(host: Host) -> 
     assert host.read("/etc/firstresponder/logrotate-configs") == "/etc/logrotate.conf\n"
     project = ["/root/host/install", "--ansible-project", "/srv"]
     host.run([*project, "--ansible-preview-user", "sync"])
+    assert declared(host).count("ansible-scale") == 0, "nothing that may be scaled"
+    host.run([*project, "--ansible-scale", "a.yml hosts a_instances 0 3"])
     assert declared(host).count("ansible-scale") == 1, "a preview without the action"
     host.run([*project, "--ansible-user", "nobody"])
     assert declared(host).count("ansible-scale") == 2
@@ -104,6 +111,7 @@ DRIFTS = {
     "account fr-act": "userdel fr-act",
     "groups of fr-act": "usermod --groups sudo fr-act",
     "/usr/local/libexec/firstresponder-act": "echo >>/usr/local/libexec/firstresponder-act",
+    "/usr/local/libexec/firstresponder-project": "echo >>/usr/local/libexec/firstresponder-project",
     "/usr/local/libexec/firstresponder-observe": "chmod 4755 /usr/local/libexec/firstresponder-observe",
     "/usr/local/libexec": "chmod 777 /usr/local/libexec",
     "/etc/firstresponder/actions/restart-unit": "chown fr-act /etc/firstresponder/actions/restart-unit",
@@ -200,6 +208,18 @@ def test_removal_waits_for_no_order_and_interrupts_none(prepared: Host) -> None:
         (["--command", "reboot"], f"--command reboot: {NO_COMMAND}"),
         (["--command", "/sbin/reboot  now"], f"--command /sbin/reboot  now: {NO_COMMAND}"),
         (["--command", "/sbin/reboot\nnow"], f"--command /sbin/reboot\nnow: {NO_COMMAND}"),
+        (["--ansible-scale", "a.yml hosts n 1"], f"--ansible-scale a.yml hosts n 1: {NO_SCALE}"),
+        (["--ansible-scale", "a.yml hosts n 1 x"], f"--ansible-scale a.yml hosts n 1 x: {NO_SCALE}"),
+        (["--ansible-scale", "/a.yml hosts n 1 2"], f"--ansible-scale /a.yml hosts n 1 2: {NO_SCALE}"),
+        (["--ansible-scale", "a.yml ../b n 1 2"], f"--ansible-scale a.yml ../b n 1 2: {NO_SCALE}"),
+        (
+            ["--ansible-scale", "a.yml hosts n 2 1"],
+            "--ansible-scale a.yml hosts n 2 1: the minimum is above the maximum",
+        ),
+        (
+            ["--ansible-scale", "a.yml hosts ansible_port 1 2"],
+            "--ansible-scale a.yml hosts ansible_port 1 2: a variable of Ansible's own counts no instances",
+        ),
         (["--ansible-project", "/srv/none"], "--ansible-project /srv/none: not the absolute path of a folder"),
         (["--ansible-user", "root"], f"--ansible-user root: {NO_ACCOUNT}"),
         (["--ansible-preview-user", "who"], f"--ansible-preview-user who: {NO_ACCOUNT}"),
@@ -210,7 +230,7 @@ def test_removal_waits_for_no_order_and_interrupts_none(prepared: Host) -> None:
         (
             ["--force"],
             "unknown option --force; there are --observe-key, --act-key, --restartable, --logrotate-config, --command, "
-            "--ansible-project, --ansible-user, --ansible-preview-user, --check, --remove",
+            "--ansible-project, --ansible-user, --ansible-preview-user, --ansible-scale, --check, --remove",
         ),
     ],
 )

@@ -42,9 +42,19 @@ def start_control_node(
         for host in pool:
             _introduce(control, host)
     control.run(["chown", "--recursive", f"{USER}:", INVENTORY])  # the playbook writes the count down there
-    declaration = ["--ansible-project", PROJECT, "--ansible-user", USER, "--ansible-preview-user", PREVIEW_USER]
-    control.run([*install_command(None), *declaration])
+    control.run([*install_command(None), *declaration(*(declared(service, maximum) for service in pools))])
     return control
+
+
+def declared(service: str, maximum: int) -> str:
+    """How the host's owner allows to scale a service."""
+    return f"playbooks/{service}.yml inventories/production {service.replace('-', '_')}_instances 0 {maximum}"
+
+
+def declaration(*scales: str) -> list[str]:
+    """What `host/install` is told of the project."""
+    options = ["--ansible-project", PROJECT, "--ansible-user", USER, "--ansible-preview-user", PREVIEW_USER]
+    return [*options, *(word for scale in scales for word in ("--ansible-scale", scale))]
 
 
 def _write_inventory(control: Host, service: str, pool: Sequence[Host], maximum: int) -> None:

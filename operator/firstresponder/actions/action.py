@@ -48,6 +48,8 @@ class Given:
     """Checked against its bounds; of actions that change the size of a pool."""
     methods: tuple[Method, ...] = ()
     """Those that were admitted; of actions that have several."""
+    project: str | None = None
+    """The digest of the project that was run dry, once it was; of actions that have a preview."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ class ActionType:
     ValueError as ``steps`` does."""
     gaps: Callable[[Sequence[str]], str | None] = lambda _: None
     """Why the lines that a preview printed do not tell all that would change; None if they do."""
+    least_timeout: int = 5
+    """Seconds: with less a host's program refuses the order, for it keeps some for settling and for telling."""
     companions: Callable[[Action], tuple[Companion, ...]] = lambda _: ()
     unfit: Callable[[Action, Given], str | None] = lambda _action, _given: None
     """A precondition of its own: why it cannot be proposed on what was seen; None if it can."""

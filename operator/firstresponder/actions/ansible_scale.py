@@ -1,4 +1,7 @@
-"""Change the size of a pool by an Ansible playbook on the control node, after a dry run of the very same arguments."""
+"""Change the size of a pool by an Ansible playbook on the control node, after a dry run of the very same arguments.
+
+The order names the digest of the project that was run dry and the size of the pool: the host compares both once more.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,8 @@ def _arguments(action: Action, given: Given) -> tuple[str, ...]:
         given.render(scale.inventory),
         ",".join(scale.tags),
         given.render(scale.variable),
+        given.render(scale.group),
+        str(count.current),
         str(count.desired),
     )
 
@@ -39,7 +44,10 @@ def _target(action: Action, given: Given) -> str:
 
 
 def _steps(action: Action, given: Given) -> tuple[HostAction, ...]:
-    return (HostAction(kebab(_TYPE), _arguments(action, given), duration_seconds(_scale(action).timeout)),)
+    # Before the dry run there is no digest yet; a host refuses an order without.
+    project = (given.project,) if given.project is not None else ()
+    arguments = (*_arguments(action, given), *project)
+    return (HostAction(kebab(_TYPE), arguments, duration_seconds(_scale(action).timeout)),)
 
 
 def _preview(action: Action, given: Given) -> HostAction:
@@ -77,4 +85,5 @@ TYPE = ActionType(
     tool="ansible-playbook",
     preview=_preview,
     gaps=_gaps,
+    least_timeout=13,
 )

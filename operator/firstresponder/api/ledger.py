@@ -104,6 +104,8 @@ class PreviewAnswer:
     result: str | None = None
     """systemd's SERVICE_RESULT, as of an attempt; None when there is no answer that can be read."""
     exit_status: int | None = None
+    project: str | None = None
+    """The digest of all that was run dry, as an order for the same has to name it."""
     truncated: bool = False
     """Whether only the beginning of what was printed is there."""
     output: tuple[str, ...] = ()
@@ -122,7 +124,7 @@ def parse_preview(action: str, text: bytes) -> PreviewAnswer:
         if text.startswith(b"refused="):
             return PreviewAnswer(error=_refusal(text).error)
         values, output = _fields(text, _PREVIEW)
-        if missing := [key for key in _PREVIEW if key not in values]:
+        if missing := [key for key in _PREVIEW if key not in values and key != "project"]:
             raise ValueError(f"{missing[0]}= is missing")
         if values["preview"] != action:
             raise ValueError("it is about another action")
@@ -134,6 +136,7 @@ def parse_preview(action: str, text: bytes) -> PreviewAnswer:
         boot=values["boot"],
         result=values["result"],
         exit_status=int(values["exit"]) if values["exit"] else None,
+        project=values.get("project"),
         truncated=values["truncated"] == "yes",
         output=output,
     )
@@ -257,6 +260,7 @@ _INFO = {
 _PREVIEW = {
     "preview": _ACTION,
     "boot": _UUID,
+    "project": r"sha256:[0-9a-f]{64}",
     "result": r"[a-z][a-z-]{0,39}",
     "exit": r"([0-9]{1,3})?",
     "truncated": "yes|no",

@@ -151,6 +151,8 @@ class Preview(ApiModel):
     """Whether the action may change more than the text shows."""
     why: Text | None = None
     """Why it is incomplete."""
+    project: Digest | None = None
+    """The digest of all that was run dry; the order names it, and the host refuses to apply anything else."""
 
 
 class BoundPacket(ApiModel):

@@ -204,6 +204,8 @@ class AnsibleScale(ApiModel):
     """The playbook's path on the control node; a template."""
     inventory: Title
     """The inventory's path on the control node."""
+    group: Title
+    """The inventory's group that is the pool, counted by an inventory diagnostic of the same role; a template."""
     tags: Annotated[list[Label], Field(max_length=8)] = []
     """Tags of the playbook that are run."""
     variable: Title

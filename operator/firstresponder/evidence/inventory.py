@@ -26,10 +26,16 @@ _LIST = (
 )
 
 
+def below_project(path: str) -> bool:
+    """Whether a path leads to something in the project folder, whatever that is: neither elsewhere nor an option."""
+    return not path.startswith(("/", "-")) and ".." not in path.split("/")
+
+
 def _argv(arguments: InventoryArguments, context: Context) -> tuple[str, ...]:
     del context
-    if not re.fullmatch(r"[A-Za-z0-9_./-]+", arguments.path) or arguments.path.startswith("-"):
-        raise Unobserved(Reason.BAD_ARGUMENT, f"path: {arguments.path!r} is not a path such as inventories/production")
+    if not re.fullmatch(r"[A-Za-z0-9_./-]+", arguments.path) or not below_project(arguments.path):
+        text = f"path: {arguments.path!r} is not a path in the project, such as inventories/production"
+        raise Unobserved(Reason.BAD_ARGUMENT, text)
     return ("sh", "-c", _LIST, "inventory", arguments.path)
 
 

@@ -149,7 +149,9 @@ def _shaped(
     host = next((each.name for each in status.roles if each.role == action.role), None)
     if host is None:
         return Refused(EscalationReason.HOST_UNREACHABLE, f"{action.name} needs a host of role {action.role}")
-    return shaped(spec, action, host, plan, scope, evidence)
+    # What was run dry is no evidence: it is taken as it was recorded.
+    previews = status.decision_packet.bound.preview if status.decision_packet is not None else []
+    return shaped(spec, action, host, plan, scope, evidence, next((each.project for each in previews), None))
 
 
 def _judged(spec: Triage, scope: Scope, again: _Again) -> Iterator[Judged]:

@@ -143,13 +143,24 @@ def clock_problem(host: Host, observation: Observation) -> str | None:
     return f"the clock of {host.name} is {skew:+.0f} s off; more than 60 s makes expiry unsafe"
 
 
-def shaped(spec: RunbookSpec, action: Action, host: str, plan: Planned, scope: Scope, seen: Seen) -> Shaped | Refused:
-    """The action on the host of that name, made of the evidence alone; or why the evidence does not allow it."""
+def shaped(
+    spec: RunbookSpec,
+    action: Action,
+    host: str,
+    plan: Planned,
+    scope: Scope,
+    seen: Seen,
+    project: str | None = None,
+) -> Shaped | Refused:
+    """The action on the host of that name, made of the evidence alone; or why the evidence does not allow it.
+
+    ``project`` is the digest of what was run dry, once it was.
+    """
     kind = TYPES[action.type]
     if unseen := [each.name for each in kind.companions(action) if each.name not in seen]:
         return Refused(EscalationReason.EVIDENCE_UNAVAILABLE, f"{unseen[0]} was not observed on {host}")
     names = free_of_evidence(spec)
-    given = Given(lambda template: render_argument(template, scope, names), seen, plan.count, plan.methods)
+    given = Given(lambda template: render_argument(template, scope, names), seen, plan.count, plan.methods, project)
     try:
         unfit, steps, dry = kind.unfit(action, given), kind.steps(action, given), kind.preview(action, given)
         target = kind.target(action, given)
@@ -189,7 +200,8 @@ def prepared(
     if isinstance(allowed, Refused):
         return allowed
     action_class, required = allowed
-    made = shaped(base.spec, action, host.name, plan, scope, values_of(observation.evidence))
+    project = snapshot.preview.project if snapshot.preview is not None else None
+    made = shaped(base.spec, action, host.name, plan, scope, values_of(observation.evidence), project)
     if isinstance(made, Refused):
         return made
     dry = made.dry

@@ -26,7 +26,7 @@ def preview_of(kind: ActionType, host: str, action: str, answer: PreviewAnswer) 
     text = head(whole, _LIMIT)
     cut = answer.truncated or text != whole
     why = "it is longer than 64 KiB; only its beginning is shown" if cut else kind.gaps(answer.output)
-    return Preview(host=host, action=action, text=text, incomplete=why is not None, why=why)
+    return Preview(host=host, action=action, text=text, incomplete=why is not None, why=why, project=answer.project)
 
 
 def failed(answer: PreviewAnswer, boot: str) -> str | None:
@@ -38,6 +38,8 @@ def failed(answer: PreviewAnswer, boot: str) -> str | None:
         printed = neutralise("\n".join(_lines(answer)[-_TAIL_LINES:]), _TAIL, lines=True) or "nothing"
         where = "of which only the beginning is known" if answer.truncated else "at the end"
         return f"{status}; it printed {where}: {printed}"
+    if answer.project is None:
+        return "the host did not say what exactly it ran dry: prepare it anew with host/install"
     return None if answer.boot == boot else "the host rebooted meanwhile"
 
 

@@ -12,11 +12,21 @@ from pydantic import BaseModel, ValidationError
 
 from firstresponder.actions.catalogue import TYPES
 from firstresponder.actions.command import words_problem
-from firstresponder.api.base import JSON, seconds
+from firstresponder.api.base import JSON, duration_seconds, seconds
 from firstresponder.api.diagnostics import Diagnostic
-from firstresponder.api.runbook import ACTION_TYPES, METHODS, Outcome, RunbookSpec, Triage, TriagePlaybookSpec
+from firstresponder.api.runbook import (
+    ACTION_TYPES,
+    METHODS,
+    Action,
+    AnsibleScale,
+    Outcome,
+    RunbookSpec,
+    Triage,
+    TriagePlaybookSpec,
+)
 from firstresponder.evidence.catalogue import PROBES
 from firstresponder.evidence.command import JC_PARSERS
+from firstresponder.evidence.inventory import below_project
 from firstresponder.expressions import (
     RESERVED_NAMES,
     ExpressionError,
@@ -30,6 +40,8 @@ from firstresponder.runbooks.names import GIVEN, free_of_evidence, names_in
 from firstresponder.runbooks.parameters import check_value
 
 _HOUR = timedelta(hours=1)
+_DAY_SECONDS = 86400
+_NOT_BELOW = "must be a path below the project folder that the control node declares"
 _NAMELESS = ("methods", "command")
 """Types that no class is named like: what they may do differs from one to the next."""
 _ARGUMENTS = re.compile(
@@ -316,6 +328,8 @@ def _values(spec: Triage) -> Iterator[Problem]:
             known = ", ".join(sorted(JC_PARSERS))
             text = f"{diagnostic.command.parser} is not among the parsers of jc that are used: {known}"
             yield Problem(f"{path}.command.parser", text)
+        if diagnostic.inventory is not None and not below_project(diagnostic.inventory.path):
+            yield Problem(f"{path}.inventory.path", f"{diagnostic.inventory.path} {_NOT_BELOW}")
         if diagnostic.journal is not None:
             patterns = {"match": diagnostic.journal.match, **diagnostic.journal.extract}
             for name, pattern in patterns.items():
@@ -387,8 +401,31 @@ def _argument_values(spec: RunbookSpec) -> Iterator[Problem]:
             if rotate is not None and not rotate.config.startswith(("/", "$(")):
                 yield Problem(f"{where}.logrotate.config", f"{rotate.config} is not an absolute path")
         if action.ansible_scale is not None:
-            for field in ("playbook", "inventory"):
-                value = getattr(action.ansible_scale, field)
-                if value.startswith(("/", "-")) or ".." in value.split("/"):
-                    text = f"{value} must be a path below the project folder that the control node declares"
-                    yield Problem(f"{path}.ansibleScale.{field}", text)
+            yield from _scale(spec, action, action.ansible_scale, f"{path}.ansibleScale")
+        yield from _timeouts(action, path)
+
+
+def _scale(spec: RunbookSpec, action: Action, scale: AnsibleScale, path: str) -> Iterator[Problem]:
+    for field in ("playbook", "inventory"):
+        value = getattr(scale, field)
+        if not below_project(value):
+            yield Problem(f"{path}.{field}", f"{value} {_NOT_BELOW}")
+    if scale.variable.startswith("ansible_"):
+        yield Problem(f"{path}.variable", f"{scale.variable} is Ansible's own: use a variable of the playbook's")
+    counted = [each.inventory for each in spec.diagnostics if each.inventory is not None and each.role == action.role]
+    if (scale.inventory, scale.group) not in [(each.path, each.group) for each in counted]:
+        text = f"no inventory diagnostic of role {action.role} counts {scale.group} of {scale.inventory}: add one"
+        yield Problem(f"{path}.group", text)
+
+
+def _timeouts(action: Action, path: str) -> Iterator[Problem]:
+    """Every time-out that an order gets: no host begins what it could not see the end of."""
+    least = TYPES[action.type].least_timeout
+    given = {
+        f"{path}.{action.type}.timeout": action.restart_unit or action.ansible_scale or action.command,
+        **{f"{path}.methods[{number}].timeout": each for number, each in enumerate(action.methods or ())},
+    }
+    for field, model in given.items():
+        if model is not None and not least <= duration_seconds(model.timeout) <= _DAY_SECONDS:
+            text = f"{model.timeout} is not within {least}s and 24h: hosts refuse an order with less or more"
+            yield Problem(field, text)

@@ -36,6 +36,7 @@ SCALE = action(
     ansibleScale={
         "playbook": "playbooks/$(service).yml",
         "inventory": "inventories/production",
+        "group": "$(service)_pool",
         "tags": ["scale", "fast"],
         "variable": "$(service)_instances",
         "current": "r.count",
@@ -100,9 +101,9 @@ def test_a_restart_no_longer_fits_another_instance() -> None:
 
 def test_a_scale_asks_for_the_resolved_number_and_its_preview_for_the_very_same() -> None:
     asked = given(count=Count(4, 6))
-    (step,) = TYPES["ansibleScale"].steps(SCALE, asked)
-    words = ("playbooks/api.yml", "inventories/production", "scale,fast", "api_instances", "6")
-    assert (step.name, step.arguments, step.timeout) == ("ansible-scale", words, 600)
+    words = ("playbooks/api.yml", "inventories/production", "scale,fast", "api_instances", "api_pool", "4", "6")
+    (step,) = TYPES["ansibleScale"].steps(SCALE, given(count=Count(4, 6), project="sha256:ab"))
+    assert (step.name, step.arguments, step.timeout) == ("ansible-scale", (*words, "sha256:ab"), 600)
     dry = TYPES["ansibleScale"].preview(SCALE, asked)
     assert dry is not None
     assert (dry.name, dry.arguments, dry.timeout) == ("ansible-scale", words, 120)

@@ -152,6 +152,14 @@ def test_a_preview_is_read_with_its_output() -> None:
     assert answer.succeeded
 
 
+def test_a_preview_says_which_project_it_ran_and_its_output_does_not() -> None:
+    digest = f"sha256:{'d' * 64}"
+    answer = parse_preview("ansible-scale", f"{PREVIEW}project={digest}\noutput=PLAY\n".encode())
+    assert (answer.project, answer.output) == (digest, ("PLAY",))
+    answer = parse_preview("ansible-scale", f"{PREVIEW}output=project={digest}\n".encode())
+    assert (answer.project, answer.output) == (None, (f"project={digest}",))
+
+
 @pytest.mark.parametrize(
     ("change", "succeeded", "truncated"),
     [
@@ -179,6 +187,7 @@ def test_a_preview_succeeded_only_if_it_ran_to_its_end_and_says_if_it_was_cut(
         (f"{PREVIEW}claimedAt=1\n", "unknown line"),
         (f"{PREVIEW}output=caf\u00e9\n", "not printable ASCII"),
         (f"{PREVIEW}output=ok\noutput=\x1b[2J\n", "not printable ASCII"),
+        (f"{PREVIEW}project=sha256:0\n", "project= has a malformed value"),
         ("refused=not declared\n", "refused: not declared"),
         ("refused=\n", "without a readable reason"),
     ],

@@ -71,7 +71,7 @@ def test_a_broken_inventory_is_not_read() -> None:
     unseen("inventory", printed("", "ERROR! it is broken", 1), Reason.FAILED, "it is broken", **ARGUMENTS)
 
 
-@pytest.mark.parametrize("path", ["-x", "a b", "$(x)", "a,b"])
+@pytest.mark.parametrize("path", ["-x", "a b", "$(x)", "a,b", "/etc/hosts", "..", "a/../../b"])
 def test_a_path_is_a_path(path: str) -> None:
     with pytest.raises(Unobserved, match="path: "):
         argv("inventory", **{**ARGUMENTS, "path": path})

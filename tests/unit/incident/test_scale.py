@@ -17,6 +17,7 @@ from firstresponder.incident.packet import digest_of
 from firstresponder.incident.plan import CloseRequest, Observe, RunPreview, Seal, SendOrder
 from tests.unit.incident.world import (
     BOOT,
+    DIGEST,
     OTHER_BOOT,
     World,
     awaiting_approval,
@@ -85,14 +86,16 @@ def test_the_packet_binds_both_counts_and_the_very_arguments_that_were_run_dry()
     action = packet.bound.proposed_action
     assert (action.target, action.host, action.tool) == ("api-gateway", "control-1", "ansible-playbook")
     assert (action.current_count, action.desired_count) == (4, 6)
-    arguments = ["playbooks/api-gateway.yml", "inventories/production", "scale", "api_gateway_instances", "6"]
+    what = ["playbooks/api-gateway.yml", "inventories/production", "scale", "api_gateway_instances"]
+    arguments = [*what, "api_gateway", "4", "6"]
     (order,) = packet.bound.orders
-    assert (order.action, order.arguments, order.timeout_seconds) == ("ansible-scale", arguments, 600)
+    assert (order.action, order.arguments, order.timeout_seconds) == ("ansible-scale", [*arguments, DIGEST], 600)
     (dry,) = world.performed(RunPreview)
     assert isinstance(dry, RunPreview)
     assert (dry.host, dry.request.action, list(dry.request.arguments)) == ("control-1", "ansible-scale", arguments)
     (preview,) = packet.bound.preview
     assert (preview.host, preview.action, preview.incomplete) == ("control-1", "ansible-scale", False)
+    assert preview.project == DIGEST
     assert "+instances: 6" in preview.text
     changed = preview.model_copy(update={"text": "nothing changes"})
     assert digest_of(packet.bound.model_copy(update={"preview": [changed]})) != packet.digest
@@ -144,6 +147,7 @@ def test_the_line_at_which_a_host_cut_a_preview_is_not_shown_for_a_cut_secret_is
         (PreviewAnswer(error="refused: the playbook sets check_mode"), "check_mode"),
         (PreviewAnswer(error="control-1: the answer was lost on the way"), "lost"),
         (replace(dry_run(), boot=OTHER_BOOT), "rebooted"),
+        (replace(dry_run(), project=None), "what exactly it ran dry: prepare it anew"),
     ],
 )
 def test_a_preview_that_fails_proposes_nothing_and_tells_why(answer: PreviewAnswer, word: str) -> None:
@@ -259,7 +263,7 @@ def test_a_fix_that_did_not_help_is_told_at_once_and_its_inverse_is_offered_by_a
     action = packet.bound.proposed_action
     assert (action.current_count, action.desired_count) == (6, 4)
     assert packet.bound.undoes == status.attempts[0].id
-    assert packet.bound.orders[0].arguments[-1] == "4"
+    assert packet.bound.orders[0].arguments[-3:] == ["6", "4", DIGEST]
     assert packet.bound.orders[0].attempt == 2
     assert [each.name for each in packet.bound.preconditions] == ["unexpected-process", "count-unchanged"]
     assert packet.bound.preconditions[1].require == "(replicas.count) == 6.0"

@@ -45,6 +45,8 @@ from firstresponder.runbooks.revision import revision_of
 OPERATOR = "system:serviceaccount:first-responder:operator"
 MACHINE, BOOT, OTHER_BOOT = "a" * 32, "1" * 8 + "-1111-1111-1111-" + "1" * 12, "2" * 8 + "-2222-2222-2222-" + "2" * 12
 INVOCATION = "c" * 32
+DIGEST = f"sha256:{'d' * 64}"
+"""Of the project that a control node ran dry."""
 DECLARED = ("restart-unit", "ansible-scale", "journal-vacuum", "logrotate", "tmpfiles-clean", "command")
 START = datetime(2026, 3, 14, 3, 8, 0, tzinfo=UTC)
 HIGH_CPU = Path(__file__).parents[3] / "runbooks" / "high-cpu.yaml"
@@ -199,7 +201,7 @@ def dry_run(skipped: int = 0) -> PreviewAnswer:
     """What a control node answers when a playbook was run dry."""
     recap = f"localhost : ok=3 changed=2 unreachable=0 failed=0 skipped={skipped} rescued=0 ignored=0"
     output = ("TASK [start instances]", "+instances: 6", "PLAY RECAP *********", recap)
-    return PreviewAnswer(boot=BOOT, result="success", exit_status=0, output=output)
+    return PreviewAnswer(boot=BOOT, result="success", exit_status=0, project=DIGEST, output=output)
 
 
 def incident(**spec: Any) -> Incident:

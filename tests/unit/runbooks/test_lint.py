@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from firstresponder.actions.action import kebab
+from firstresponder.actions.catalogue import TYPES
 from firstresponder.runbooks.lint import lint
 from tests.unit.incident.world import disk_full
 
@@ -179,13 +182,68 @@ def test_a_problem_of_methods_is_named_by_its_field(change: Change, problem: str
             lambda a: a["ansibleScale"].update(variable="$(replicas.count)"),
             "ansibleScale.variable: $(replicas) comes from evidence",
         ),
+        (
+            lambda a: a["ansibleScale"].update(variable="ansible_user"),
+            "ansibleScale.variable: ansible_user is Ansible's",
+        ),
+        (lambda a: a["ansibleScale"].pop("group"), "ansibleScale.group: Field required"),
+        (
+            lambda a: a["ansibleScale"].update(group="all"),
+            "ansibleScale.group: no inventory diagnostic of role control-node",
+        ),
+        (
+            lambda a: a["ansibleScale"].update(inventory="inventories/test"),
+            "ansibleScale.group: no inventory diagnostic",
+        ),
+        (
+            lambda a: a.update(role="target"),
+            "ansibleScale.group: no inventory diagnostic of role target counts $(group) of",
+        ),
         (lambda a: a["ansibleScale"].update(timeout="soon"), "ansibleScale.timeout: String should match pattern"),
+        (lambda a: a["ansibleScale"].update(timeout="12s"), "ansibleScale.timeout: 12s is not within 13s and 24h"),
     ],
 )
 def test_a_problem_of_a_scale_is_named_by_its_field(change: Change, problem: str) -> None:
     spec = copy.deepcopy(HIGH_CPU)
     change(spec["actions"][1])
     assert [str(each) for each in lint("Runbook", spec) if problem in str(each)], lint("Runbook", spec)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "usable"), [("4s", False), ("4999ms", False), ("5s", True), ("24h", True), ("1d1s", False)]
+)
+@pytest.mark.parametrize("kind", ["restartUnit", "command", "methods"])
+def test_a_timeout_with_which_every_host_would_refuse_is_a_problem(kind: str, timeout: str, usable: bool) -> None:
+    spec = disk_full()["spec"]
+    action = spec["actions"][0]
+    if kind == "methods":
+        action["methods"][2]["timeout"] = timeout
+    else:
+        del action["methods"], action["until"]
+        action[kind] = {
+            "timeout": timeout,
+            **({"unit": "x.service"} if kind == "restartUnit" else {"argv": ["/bin/x"]}),
+        }
+    field = "methods[2].timeout" if kind == "methods" else f"{kind}.timeout"
+    problem = f"spec.actions[0].{field}: {timeout} is not within 5s and 24h: hosts refuse an order with less or more"
+    assert [str(each) for each in lint("Runbook", spec)] == ([] if usable else [problem])
+
+
+def test_lint_knows_the_time_that_each_program_of_a_host_keeps_for_itself() -> None:
+    for path in (RUNBOOKS.parent / "host" / "actions").iterdir():
+        settle = int(found[1]) if (found := re.search(r"^settle=(\d+)", path.read_text(), re.MULTILINE)) else 0
+        kept = re.search(r"^patience=\$\(\(.* - (\d+)\)\)", path.read_text(), re.MULTILINE)
+        assert kept is not None, path
+        least = next((kind.least_timeout for kind in TYPES.values() if kebab(kind.name) == path.name), 5)
+        assert least > int(kept[1]) + settle, path
+
+
+@pytest.mark.parametrize("path", ["/etc/ansible/hosts", "../x", "a/../../x", "-x"])
+def test_an_inventory_that_is_counted_lies_in_the_project(path: str) -> None:
+    spec = copy.deepcopy(HIGH_CPU)
+    spec["diagnostics"][5]["inventory"]["path"] = path
+    problem = f"spec.diagnostics[5].inventory.path: {path} must be a path below the project folder"
+    assert [str(each) for each in lint("Runbook", spec) if str(each).startswith(problem)]
 
 
 @pytest.mark.parametrize(
