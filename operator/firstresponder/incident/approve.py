@@ -30,6 +30,8 @@ from firstresponder.runbooks.names import diagnostics_behind
 from firstresponder.safety.digest import sha256_digest
 from firstresponder.safety.neutralise import neutralise, shown
 
+_COLLECTED = timedelta(minutes=1)
+"""How long the garbage collector is given to remove what a deleted incident left."""
 _TURN = timedelta(seconds=2)
 """How soon an approved incident looks again whether another one has ended its action on the same host."""
 
@@ -55,6 +57,8 @@ def await_approval(snapshot: Snapshot, now: datetime) -> Plan:
     request = snapshot.request
     if ref.uid is None and request is None:
         return Plan(effect=CreateRequest(ref.name, request_spec(incident, packet, snapshot.operator)))
+    if ref.uid is None and request is not None and _left_behind(incident, request, now):
+        return Plan(requeue_after=_TURN)
     if problem := _foreign(snapshot, packet, request):
         return escalated(snapshot, now, EscalationReason.PACKET_SUPERSEDED, problem)
     assert request is not None  # noqa: S101 - a missing request is a problem
@@ -153,6 +157,14 @@ def _foreign(snapshot: Snapshot, packet: DecisionPacket, request: ApprovalReques
     if copies != (bound.action_class, bound.required_approvals, bound.expiration_time):
         return f"ApprovalRequest {name} repeats the packet's class, approvals or expiry differently"
     return None
+
+
+def _left_behind(incident: Incident, request: ApprovalRequest, now: datetime) -> bool:
+    """Whether the name is taken by the request of a deleted incident of the same name, which the garbage collector is
+    about to remove."""
+    asked = condition(incident.status.conditions, "Approved")
+    recently = asked is not None and now - asked.last_transition_time < _COLLECTED
+    return request.spec.incident_ref.uid != incident.metadata.uid and recently
 
 
 def _consumed_by(request: ApprovalRequest, packet: DecisionPacket) -> bool:

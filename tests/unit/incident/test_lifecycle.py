@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.base import condition, is_true
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import IncidentStatus, Phase
 from firstresponder.api.ledger import LedgerAnswer, LedgerState, attempt_id
+from firstresponder.incident.packet import request_spec
 from firstresponder.incident.plan import CloseRequest, Consume, Observe, Seal, SendOrder
 from firstresponder.incident.snapshot import Gate
 from tests.unit.incident.world import (
@@ -844,3 +846,32 @@ def test_people_are_asked_though_the_operator_died_before_it_could_tell_them() -
     world.restart_operator()
     world.settle()
     assert [event.reason for event in world.events] == ["ApprovalRequested"]
+
+
+def left_behind() -> World:
+    """The request of a deleted incident of the same name is still there."""
+    world = World()
+    while world.phase() != Phase.AWAITING_APPROVAL:
+        world.step()
+    packet, ref = world.incident.status.decision_packet, world.incident.status.approval_request_ref
+    assert packet is not None
+    assert ref is not None
+    spec = request_spec(world.incident, packet, OPERATOR) | {"incidentRef": {"name": "high-cpu-1", "uid": "gone"}}
+    world.request = ApprovalRequest.model_validate({"metadata": {"name": ref.name, "uid": "old"}, "spec": spec})
+    return world
+
+
+def test_the_request_of_a_deleted_incident_of_the_same_name_is_waited_out() -> None:
+    world = left_behind()
+    world.pass_time(seconds=20)
+    assert world.phase() == Phase.AWAITING_APPROVAL
+    world.request = None  # collected
+    world.settle()
+    assert world.request is not None
+    assert world.request.spec.incident_ref.uid == world.incident.metadata.uid
+
+
+def test_a_request_of_the_same_name_that_stays_is_not_taken_for_ours() -> None:
+    world = left_behind()
+    world.pass_time(minutes=2)
+    assert (world.reason, world.runs) == ("PacketSuperseded", [])
