@@ -33,8 +33,8 @@ test: need-cluster need-hosts need-lint $(INSTALLED) ## Everything: set-up, lint
 	[ $$lint = 0 ] || echo "make lint failed as well: see above"; \
 	exit $$(( lint ? lint : tests ))
 
-test-unit: $(INSTALLED) ## Seconds; no root, no network
-	@$(PYTEST) tests/unit tests/model
+test-unit: $(INSTALLED) ## A minute; no root, no network
+	@$(PYTEST) $(AT_ONCE) tests/unit tests/model
 
 test-cluster: need-cluster $(INSTALLED) ## Against a real API server, without hosts; no root
 	@$(BUILD) cluster && $(PYTEST) $(AT_ONCE) tests/cluster
