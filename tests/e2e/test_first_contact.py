@@ -1,4 +1,4 @@
-"""What the README promises to a first visitor: the demo, and a cluster to follow it by hand."""
+"""What the README promises beside the demo's end: clear words, no traces, a cluster to go on with."""
 
 from __future__ import annotations
 
@@ -11,52 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.testbed.hosts import RUNS
+from tests.e2e.visitor import DEMO, demo, left_behind
 from tests.testbed.processes import Child, wait_until
 from tests.testbed.scenarios import SCENARIOS
 from tests.testbed.stage import ROOT
-
-pytestmark = pytest.mark.quiet
-
-
-DEMO = [sys.executable, "-m", "tests.testbed.demo"]
-
-
-def left_behind(pid: int) -> list[str]:
-    """Folders of hosts that a process started, and processes that work in them."""
-    mine = str(RUNS / f"{pid}-")
-    working = [each.read_bytes().replace(b"\0", b" ").decode() for each in Path("/proc").glob("[0-9]*/cmdline")]
-    return [*map(str, RUNS.glob(f"{pid}-*")), *(command for command in working if mine in command)]
-
-
-def demo(*arguments: str) -> tuple[int, str, str]:
-    """Its exit status, output and complaints; nothing of it is left."""
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        [*DEMO, *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
-    ) as running:
-        output, complaints = running.communicate(timeout=280)
-    assert left_behind(running.pid) == []
-    return running.returncode, output, complaints
-
-
-def test_the_demo_leads_a_leak_to_a_verified_fix() -> None:
-    status, text, complaints = demo("--approve=yes")
-    assert status == 0, text + complaints
-    told = ["The operator triages", "The decision packet", "The operator acts", "The report", "Ended as it must."]
-    assert [each for each in told if each in text] == told
-    assert "restart api-gateway.service on api-gateway-03" in text
-    assert "ApprovalGranted by alice@example.com" in text
-    assert "  api-gateway-03: restart-unit" in text
-    (samples,) = re.findall(r"Passed: (\d+) samples, window 1m", text)
-    assert int(samples) >= 4
-
-
-def test_the_demo_of_a_miner_needs_no_approver_and_changes_nothing() -> None:
-    status, text, complaints = demo("--scenario=miner")
-    assert status == 0, text + complaints
-    assert "SecurityIncident" in text
-    assert "  none on any host" in text
 
 
 def test_the_demo_names_its_scenarios_with_a_line_each() -> None:
