@@ -6,13 +6,14 @@ from firstresponder.actions.action import ActionType, Given, HostAction, kebab
 from firstresponder.api.base import duration_seconds
 from firstresponder.api.runbook import Action, Method
 
-_LEAST_RETENTION = 3600
+LEAST_RETENTION = 3600
+"""Seconds. A younger journal is evidence of what goes on, and no host deletes it."""
 
 
 def _arguments(method: Method, given: Given) -> tuple[str, ...]:
     if method.journal_vacuum is not None:
         retention = int(duration_seconds(given.render(method.journal_vacuum.older_than)))
-        if retention < _LEAST_RETENTION:
+        if retention < LEAST_RETENTION:
             raise ValueError(f"{method.name}: a retention of {retention} s is less than the hour that no host deletes")
         return (str(retention),)
     if method.logrotate is not None:

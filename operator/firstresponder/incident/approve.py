@@ -235,7 +235,7 @@ def approved(status: IncidentStatus, incident: Incident, request: ApprovalReques
 
 def fresh_look(base: Ground[RunbookSpec], packet: DecisionPacket) -> Observe:
     """All that triage looked at; for a way back, only the guards and what it takes back. Raises TemplateError."""
-    action = _action_of(base.spec, packet)
+    action = action_of(base.spec, packet)
     if packet.bound.undoes is None or action is None or action.ansible_scale is None:
         return observe(base.runbook, base.spec, base.setting, base.hosts)
     guards = [guard.when for guard in base.spec.guards]
@@ -244,8 +244,14 @@ def fresh_look(base: Ground[RunbookSpec], packet: DecisionPacket) -> Observe:
     return observe(base.runbook, base.spec, base.setting, base.hosts, only=only, also=also)
 
 
-def _action_of(spec: RunbookSpec, packet: DecisionPacket) -> Action | None:
+def action_of(spec: RunbookSpec, packet: DecisionPacket) -> Action | None:
+    """The runbook's action that the packet is for."""
     return next((each for each in spec.actions if each.name == packet.bound.proposed_action.name), None)
+
+
+def gate_problem(message: str) -> str:
+    """What the loss of the approval gate means for a request that has reviews."""
+    return f"the approval gate does not hold, so nobody knows who wrote the reviews: {message}"
 
 
 def gate_lost(snapshot: Snapshot, now: datetime, message: str) -> Plan:
@@ -253,7 +259,7 @@ def gate_lost(snapshot: Snapshot, now: datetime, message: str) -> Plan:
 
     Waiting until the gate holds again would act on what was written meanwhile.
     """
-    text = f"the approval gate does not hold, so nobody knows who wrote the reviews: {message}"
+    text = gate_problem(message)
     incident = snapshot.incident
     status = marked(incident.status, incident, now, "Approved", "False", "ApprovalGateUnsafe", text)
     status = noted(status, now, "ApprovalGateUnsafe", text)
@@ -296,7 +302,7 @@ def misfit(
     ``roles`` are the hosts as triage cast them.
     """
     bound = packet.bound
-    action = _action_of(base.spec, packet)
+    action = action_of(base.spec, packet)
     hypothesis = next((each for each in base.spec.hypotheses if each.name == bound.hypothesis), None)
     if action is None or hypothesis is None:
         return "the action or the hypothesis of the packet is no longer there"

@@ -186,7 +186,7 @@ def decide(spec: Triage, scope: Scope, margin: int = DEFAULT_MARGIN) -> Decision
     return Decision(conclusion, verdicts, recommended(winner.then, scope))
 
 
-def _decided(conclusion: Conclusion | HandOver, verdicts: tuple[HypothesisResult, ...]) -> Decision:
+def _decided(conclusion: Conclusion, verdicts: tuple[HypothesisResult, ...]) -> Decision:
     """A decision in which no hypothesis won."""
     recommendations = conclusion.recommendations if isinstance(conclusion, HandOver) else ()
     return Decision(conclusion, verdicts, recommendations)

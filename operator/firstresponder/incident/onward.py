@@ -13,7 +13,7 @@ from firstresponder.api.packet import DecisionPacket, Order
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.runbook import RunbookSpec
 from firstresponder.expressions import TemplateError
-from firstresponder.incident.approve import approved, fresh_look, misfit, strangeness, unapproved
+from firstresponder.incident.approve import approved, fresh_look, gate_problem, misfit, strangeness, unapproved
 from firstresponder.incident.attempts import begun, method_of, so_far
 from firstresponder.incident.decide import HandOver, guarded, scope_of, until_verdict
 from firstresponder.incident.escalate import escalated
@@ -35,14 +35,14 @@ def go_on(snapshot: Snapshot, now: datetime, packet: DecisionPacket, order: Orde
         return _stopped(snapshot, now, packet, order, HandOver(base.reason, base.message))
     if observation is None:
         try:
-            return Plan(effect=_fresh_look(base, packet))
+            return Plan(effect=_look_between(base, packet))
         except TemplateError as error:
             return _stopped(snapshot, now, packet, order, HandOver(EscalationReason.INVALID_RUNBOOK, str(error)))
     if snapshot.gate is None:  # after the look, which may take long
         return Plan(effect=CheckGate())
     if not snapshot.gate.safe:
-        text = f"the approval gate does not hold, so nobody knows who wrote the reviews: {snapshot.gate.message}"
-        return _stopped(snapshot, now, packet, order, HandOver(EscalationReason.PACKET_SUPERSEDED, text))
+        lost = HandOver(EscalationReason.PACKET_SUPERSEDED, gate_problem(snapshot.gate.message))
+        return _stopped(snapshot, now, packet, order, lost)
     met = _judged(snapshot, base, packet, observation)
     if isinstance(met, HandOver):
         return _stopped(snapshot, now, packet, order, met)
@@ -61,7 +61,7 @@ def look_before(snapshot: Snapshot, packet: DecisionPacket, order: Order) -> Obs
     base = acted_ground(snapshot)
     if isinstance(base, NoGround):
         return None
-    return fresh_look(base, packet) if order == packet.bound.orders[0] else _fresh_look(base, packet)
+    return fresh_look(base, packet) if order == packet.bound.orders[0] else _look_between(base, packet)
 
 
 def outdated(snapshot: Snapshot, packet: DecisionPacket, order: Order) -> HandOver | None:
@@ -97,7 +97,7 @@ def _no_longer_approved(snapshot: Snapshot, now: datetime, packet: DecisionPacke
     return None
 
 
-def _fresh_look(base: Ground[RunbookSpec], packet: DecisionPacket) -> Observe:
+def _look_between(base: Ground[RunbookSpec], packet: DecisionPacket) -> Observe:
     """What the guards and the target rest on, and who the host is. Raises TemplateError."""
     judged = [guard.when for guard in base.spec.guards] + ([packet.bound.until] if packet.bound.until else [])
     only, acting = diagnostics_behind(base.spec, judged), {packet.bound.proposed_action.host}

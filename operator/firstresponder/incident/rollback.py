@@ -13,8 +13,9 @@ from firstresponder.actions.action import Count
 from firstresponder.api.incident import Attempt, AttemptState, IncidentStatus
 from firstresponder.api.packet import DecisionPacket, Preview, ShownPacket
 from firstresponder.api.reasons import EscalationReason
-from firstresponder.api.runbook import Action, RunbookSpec
+from firstresponder.api.runbook import RunbookSpec
 from firstresponder.expressions import TemplateError
+from firstresponder.incident.approve import action_of
 from firstresponder.incident.decide import HandOver, Planned, count_changed, guard_problem, scope_of, within_bounds
 from firstresponder.incident.escalate import escalated, told
 from firstresponder.incident.ground import Ground, NoGround, acted_ground
@@ -39,7 +40,8 @@ from firstresponder.runbooks.names import diagnostics_behind
 
 def can_be_undone(spec: RunbookSpec, status: IncidentStatus) -> bool:
     """Whether the runbook offers the inverse of what was done last, and it changed anything."""
-    packet, action = status.decision_packet, _action(spec, status)
+    packet = status.decision_packet
+    action = action_of(spec, packet) if packet is not None else None
     if packet is None or action is None or packet.bound.undoes is not None or _undone(status) is None:
         return False
     proposed = packet.bound.proposed_action
@@ -59,7 +61,7 @@ def offer(snapshot: Snapshot, now: datetime) -> Plan:
         return none(EscalationReason.ABORTED, "spec.abort was set")
     if isinstance(base, NoGround):
         return none(base.reason, base.message)
-    action = _action(base.spec, status)
+    action = action_of(base.spec, before) if before is not None else None
     if failure is None or attempt is None or before is None or action is None or action.ansible_scale is None:
         return none(EscalationReason.INVALID_RUNBOOK, "status names no attempt that could be undone")
     count = _inverse(before)
@@ -134,12 +136,6 @@ def _packet(
 def _inverse(packet: DecisionPacket) -> Count:
     proposed = packet.bound.proposed_action
     return Count(current=proposed.desired_count or 0, desired=proposed.current_count or 0)
-
-
-def _action(spec: RunbookSpec, status: IncidentStatus) -> Action | None:
-    packet = status.decision_packet
-    name = packet.bound.proposed_action.name if packet is not None else None
-    return next((action for action in spec.actions if action.name == name), None)
 
 
 def _undone(status: IncidentStatus) -> Attempt | None:

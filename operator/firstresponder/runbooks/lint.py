@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from firstresponder.actions.catalogue import TYPES
 from firstresponder.actions.command import words_problem
+from firstresponder.actions.free_space import LEAST_RETENTION
 from firstresponder.api.base import JSON, duration_seconds, seconds
 from firstresponder.api.diagnostics import Diagnostic
 from firstresponder.api.runbook import (
@@ -39,7 +40,6 @@ from firstresponder.expressions import (
 from firstresponder.runbooks.names import GIVEN, free_of_evidence, names_in
 from firstresponder.runbooks.parameters import check_value
 
-_HOUR = timedelta(hours=1)
 _DAY_SECONDS = 86400
 _NOT_BELOW = "must be a path below the project folder that the control node declares"
 _NAMELESS = ("methods", "command")
@@ -396,7 +396,11 @@ def _argument_values(spec: RunbookSpec) -> Iterator[Problem]:
         for number, method in enumerate(action.methods or ()):
             where = f"{path}.methods[{number}]"
             vacuum, rotate = method.journal_vacuum, method.logrotate
-            if vacuum is not None and "$(" not in vacuum.older_than and seconds(vacuum.older_than) < _HOUR:
+            if (
+                vacuum is not None
+                and "$(" not in vacuum.older_than
+                and duration_seconds(vacuum.older_than) < LEAST_RETENTION
+            ):
                 yield Problem(f"{where}.journalVacuum.olderThan", f"{vacuum.older_than} is less than the least of 1h")
             if rotate is not None and not rotate.config.startswith(("/", "$(")):
                 yield Problem(f"{where}.logrotate.config", f"{rotate.config} is not an absolute path")
