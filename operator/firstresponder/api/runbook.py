@@ -135,6 +135,10 @@ class Outcome(ApiModel):
     recommendations: Annotated[list[Recommendation], Field(max_length=8)] = []
     """Said to humans beside it."""
 
+    def leads_elsewhere(self, than: Outcome) -> bool:
+        """Whether something else follows from it; what is only said beside it does not count."""
+        return (self.action, self.runbook, self.escalate) != (than.action, than.runbook, than.escalate)
+
 
 class Guard(ApiModel):
     """Judged before any hypothesis: when it is true, its outcome and nothing else."""

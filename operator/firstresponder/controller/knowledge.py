@@ -19,7 +19,8 @@ from firstresponder.incident.snapshot import CatalogueEntry
 from firstresponder.kube.errors import NotFound
 from firstresponder.kube.resources import Resources
 from firstresponder.kube.revisions import Revisions
-from firstresponder.runbooks.lint import Problem, lint
+from firstresponder.runbooks.lint import lint
+from firstresponder.runbooks.problem import Problem
 from firstresponder.runbooks.revision import StoredRevision, holds, revision_of
 from firstresponder.safety import shown
 

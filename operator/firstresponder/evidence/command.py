@@ -47,9 +47,9 @@ def _argv(arguments: CommandArguments, context: Context) -> tuple[str, ...]:
     except CommandRefused as refused:
         raise Unobserved(Reason.BAD_ARGUMENT, str(refused)) from None
     if arguments.output == "jc" and arguments.parser not in JC_PARSERS:
-        raise Unobserved(
-            Reason.BAD_ARGUMENT, f"parser: {arguments.parser} is not among {', '.join(sorted(JC_PARSERS))}"
-        )
+        known = ", ".join(sorted(JC_PARSERS))
+        text = f"parser: {arguments.parser} is not among the parsers of jc that are used: {known}"
+        raise Unobserved(Reason.BAD_ARGUMENT, text)
     return tuple(arguments.argv)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_math, ext_strings
 
+from firstresponder.expressions.form import Form, read_form
 from firstresponder.expressions.numbers import format_value
 from firstresponder.expressions.scope import Scope
 from firstresponder.expressions.tree import Tree, read_tree
@@ -118,6 +119,11 @@ class Expression:
     def result_type(self) -> str:
         """CEL's name of the result's type; DYN when only the values decide it."""
         return str(self._program.return_type().name())
+
+    @property
+    def form(self) -> Form:
+        """Its tree without what changes nothing in its meaning; see form.py."""
+        return read_form(self._program.serialize())
 
     @property
     def constant(self) -> Verdict | None:

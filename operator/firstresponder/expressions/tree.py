@@ -28,15 +28,19 @@ class Tree:
 
 def read_tree(serialised: bytes) -> Tree:
     """Read what ``Expression.serialize()`` gives. Raises ValueError on anything else."""
-    envelope = _Message(serialised)  # google.protobuf.Any
+    return _Reader(checked_expression(serialised)).read()
+
+
+def checked_expression(serialised: bytes) -> Message:
+    """The ``cel.expr.CheckedExpr`` in what ``Expression.serialize()`` gives. Raises ValueError on anything else."""
+    envelope = Message(serialised)  # google.protobuf.Any
     if not envelope.text(1).endswith("/cel.expr.CheckedExpr"):
         raise ValueError(f"{envelope.text(1)!r} is not a checked expression")
-    checked = envelope.message(2)
-    return _Reader(checked).read()
+    return envelope.message(2)
 
 
 class _Reader:
-    def __init__(self, checked: _Message) -> None:
+    def __init__(self, checked: Message) -> None:
         self._root = checked.message(4)
         self._types = {entry.number(1): _type_name(entry.message(2)) for entry in checked.messages(3)}
         self._offsets = {entry.number(1): entry.number(2) for entry in checked.message(5).messages(4)}
@@ -46,7 +50,7 @@ class _Reader:
         self._visit(self._root, frozenset())
         return self._tree
 
-    def _visit(self, expr: _Message, bound: frozenset[str]) -> None:
+    def _visit(self, expr: Message, bound: frozenset[str]) -> None:
         path = _path(expr)
         if path is not None:
             if path[0] not in bound:
@@ -63,11 +67,11 @@ class _Reader:
             for child in _elements(expr):
                 self._visit(child, bound)
 
-    def _note_presence_test(self, expr: _Message) -> None:
+    def _note_presence_test(self, expr: Message) -> None:
         if expr.message(5).number(3):
             self._tree.presence_tests.append(self._offset(expr))
 
-    def _visit_call(self, expr: _Message, bound: frozenset[str]) -> None:
+    def _visit_call(self, expr: Message, bound: frozenset[str]) -> None:
         call = expr.message(6)
         operands = [*call.messages(1), *call.messages(3)]
         operator = _ARITHMETIC.get(call.text(2))
@@ -76,7 +80,7 @@ class _Reader:
         for operand in operands:
             self._visit(operand, bound)
 
-    def _visit_comprehension(self, loop: _Message, bound: frozenset[str]) -> None:
+    def _visit_comprehension(self, loop: Message, bound: frozenset[str]) -> None:
         self._visit(loop.message(2), bound)  # range
         self._visit(loop.message(4), bound)  # start of the accumulator
         inner = bound | {loop.text(1), loop.text(8), loop.text(3)}
@@ -84,11 +88,11 @@ class _Reader:
             self._visit(loop.message(number), inner)
         self._visit(loop.message(7), bound | {loop.text(3)})  # result
 
-    def _offset(self, expr: _Message) -> int:
+    def _offset(self, expr: Message) -> int:
         return self._offsets.get(expr.number(2), 0)
 
 
-def _path(expr: _Message) -> tuple[str, ...] | None:
+def _path(expr: Message) -> tuple[str, ...] | None:
     """``a.b.c`` as its parts, or None for anything but a name with selections."""
     if expr.has(4):
         return (expr.message(4).text(1).removeprefix("."),)
@@ -99,7 +103,7 @@ def _path(expr: _Message) -> tuple[str, ...] | None:
     return None if operand is None else (*operand, select.text(2))
 
 
-def _elements(expr: _Message) -> Iterator[_Message]:
+def _elements(expr: Message) -> Iterator[Message]:
     """The elements of a list literal; the keys and values of a map literal."""
     yield from expr.message(7).messages(1)
     for entry in expr.message(8).messages(2):
@@ -107,13 +111,13 @@ def _elements(expr: _Message) -> Iterator[_Message]:
         yield from entry.messages(4)
 
 
-def _type_name(kind: _Message) -> str | None:
+def _type_name(kind: Message) -> str | None:
     if kind.has(1):
         return DYN
     return INT if kind.number(3) == 2 else None  # primitive INT64
 
 
-class _Message:
+class Message:
     """One Protocol Buffers message: the raw values of each field number, in order."""
 
     def __init__(self, data: bytes) -> None:
@@ -147,13 +151,17 @@ class _Message:
         value = self._fields.get(number, [b""])[-1]
         return value.decode() if isinstance(value, bytes) else ""
 
-    def messages(self, number: int) -> list[_Message]:
-        return [_Message(value) for value in self._fields.get(number, []) if isinstance(value, bytes)]
+    def raw(self, number: int) -> bytes:
+        value = self._fields.get(number, [b""])[-1]
+        return value if isinstance(value, bytes) else b""
 
-    def message(self, number: int) -> _Message:
+    def messages(self, number: int) -> list[Message]:
+        return [Message(value) for value in self._fields.get(number, []) if isinstance(value, bytes)]
+
+    def message(self, number: int) -> Message:
         """The field's message; an absent one reads as empty, as the format defines."""
         found = self.messages(number)
-        return found[-1] if found else _Message(b"")
+        return found[-1] if found else Message(b"")
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:

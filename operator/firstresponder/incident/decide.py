@@ -176,7 +176,7 @@ def decide(spec: Triage, scope: Scope, margin: int = DEFAULT_MARGIN) -> Decision
         return _decided(_nothing_holds(spec, scope, unknown), verdicts)
     winner = holding[0]
     floor = winner.likelihood - margin
-    rivals = [each for each in holding[1:] if each.likelihood > floor and _differs(each.then, winner.then)]
+    rivals = [each for each in holding[1:] if each.likelihood > floor and each.then.leads_elsewhere(than=winner.then)]
     if rivals:
         return Decision(_ambiguous(winner, rivals, margin), verdicts)
     if hidden := next(((h, r) for h, r in unknown if h.likelihood > floor), None):
@@ -206,10 +206,6 @@ def _guarded(spec: Triage, scope: Scope, held: Sequence[tuple[Guard, HypothesisR
                 human_action=" ".join(filter(None, (first.human_action, other.human_action))),
             )
     return first
-
-
-def _differs(one: Outcome, other: Outcome) -> bool:
-    return (one.action, one.runbook, one.escalate) != (other.action, other.runbook, other.escalate)
 
 
 def _ambiguous(winner: Hypothesis, rivals: Sequence[Hypothesis], margin: int) -> HandOver:

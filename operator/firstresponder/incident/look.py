@@ -7,15 +7,16 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from firstresponder.actions.catalogue import TYPES
-from firstresponder.api.base import ApiModel, duration_seconds
+from firstresponder.api.base import duration_seconds
 from firstresponder.api.diagnostics import Diagnostic
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Evidence, IncidentStatus, Unavailable
 from firstresponder.api.runbook import RunbookSpec, Triage
-from firstresponder.expressions import MissingValue, Scope, TemplateError, render_argument
+from firstresponder.expressions import MissingValue, Scope, TemplateError
 from firstresponder.incident.budget import size
 from firstresponder.incident.decide import Setting, scope_of
 from firstresponder.incident.plan import Observe, ProbeRequest
+from firstresponder.runbooks.arguments import rendered
 from firstresponder.runbooks.names import free_of_evidence
 
 _ONE_VALUE, _ALL_VALUES = 32 * 1024, 112 * 1024
@@ -29,17 +30,6 @@ def setting_of(service: str, parameters: Mapping[str, Any], hosts: Mapping[str, 
         for role, host in hosts.items()
     }
     return Setting(service, parameters, known)
-
-
-def _rendered(arguments: ApiModel, scope: Scope, allowed: frozenset[str]) -> ApiModel:
-    """The arguments with their templates filled in. Raises TemplateError."""
-
-    def rendered(value: Any) -> Any:
-        if isinstance(value, list):
-            return [rendered(each) for each in value]
-        return render_argument(value, scope, allowed) if isinstance(value, str) and "$(" in value else value
-
-    return arguments.model_copy(update={name: rendered(value) for name, value in arguments})
 
 
 def observe(
@@ -78,7 +68,7 @@ def observe(
                 role=action.role,
                 host=hosts[action.role].name,
                 probe=companion.probe,
-                arguments=_rendered(companion.arguments, scope, allowed),
+                arguments=rendered(companion.arguments, scope, allowed),
                 timeout=None,
             )
             for action in spec.actions
@@ -121,7 +111,7 @@ def _request(
         role=diagnostic.role,
         host=None if by_operator else hosts[diagnostic.role].name,
         probe=diagnostic.probe,
-        arguments=_rendered(diagnostic.arguments, scope, allowed),
+        arguments=rendered(diagnostic.arguments, scope, allowed),
         timeout=duration_seconds(diagnostic.timeout) if diagnostic.timeout else None,
         not_before=not_before,
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from firstresponder.api.base import JSON
 from firstresponder.api.runbook import Case, Expectation, RunbookSpec, Triage
-from firstresponder.expressions import Scope
+from firstresponder.expressions import Scope, format_value
 from firstresponder.incident.decide import (
     HandOver,
     Led,
@@ -29,9 +29,10 @@ _MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class CaseResult:
-    """One case: what came out, and each difference from what was expected."""
+    """One case: what was expected, what came out, and each difference between them."""
 
     name: str
+    expected: Expectation
     outcome: Expectation
     differences: tuple[str, ...]
 
@@ -78,11 +79,18 @@ def _run(spec: Triage, setting: Setting, case: Case, evidence: Mapping[str, Any]
     scope = scope_of(spec, setting, evidence, baseline=evidence)
     outcome = _outcome(spec, setting, scope)
     differences = tuple(
-        f"{name}: expected {expected}, got {getattr(outcome, name)}"
-        for name, expected in case.expect
-        if expected is not None and getattr(outcome, name) != expected
+        f"{info.alias}: expected {in_words(expected)}, got {in_words(getattr(outcome, name))}"
+        for name, info in Expectation.model_fields.items()
+        if (expected := getattr(case.expect, name)) is not None and getattr(outcome, name) != expected
     )
-    return CaseResult(case.name, outcome, differences)
+    return CaseResult(case.name, case.expect, outcome, differences)
+
+
+def in_words(value: JSON) -> str:
+    """The value of a field of an expectation."""
+    if value is None:
+        return "nothing"
+    return ", ".join(value) or "none" if isinstance(value, list) else format_value(value, 200)
 
 
 def _outcome(spec: Triage, setting: Setting, scope: Scope) -> Expectation:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
 import re2
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from firstresponder.actions.catalogue import TYPES
 from firstresponder.actions.command import words_problem
@@ -26,7 +26,6 @@ from firstresponder.api.runbook import (
     TriagePlaybookSpec,
 )
 from firstresponder.evidence.catalogue import PROBES
-from firstresponder.evidence.command import JC_PARSERS
 from firstresponder.evidence.inventory import below_project
 from firstresponder.expressions import (
     RESERVED_NAMES,
@@ -37,8 +36,13 @@ from firstresponder.expressions import (
     compile_expression,
     template_references,
 )
-from firstresponder.runbooks.names import GIVEN, free_of_evidence, names_in
+from firstresponder.runbooks.arguments import unusable
+from firstresponder.runbooks.complaints import complaints
+from firstresponder.runbooks.names import GIVEN, compiled, free_of_evidence, names_in
 from firstresponder.runbooks.parameters import check_value
+from firstresponder.runbooks.problem import Problem
+from firstresponder.runbooks.truth import neither_true_nor_false
+from firstresponder.runbooks.winning import hopeless
 
 _DAY_SECONDS = 86400
 _NOT_BELOW = "must be a path below the project folder that the control node declares"
@@ -48,40 +52,60 @@ _ARGUMENTS = re.compile(
     r"spec\.(diagnostics|experiments|roles|actions\[[0-9]+\]\.(restartUnit|ansibleScale|methods|command))\b"
 )
 """Fields whose templates become arguments."""
-_KINDS: Mapping[str, type[Triage]] = {"Runbook": RunbookSpec, "TriagePlaybook": TriagePlaybookSpec}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong: the field's path, and what to do."""
-
-    field: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.field}: {self.message}"
+_APART: Mapping[str, JSON] = {
+    "match": {},
+    "mode": None,
+    "escalateTo": None,
+    "otherwise": {"escalate": {"reason": "UnknownRootCause", "humanAction": "Find the cause."}},
+    "verify": {
+        "window": "1m",
+        "timeout": "5m",
+        "criteria": [{"name": "any", "require": "service != ''"}],
+        "onFailure": {"escalate": {"reason": "FixFailed", "humanAction": "Find the cause."}},
+    },
+    "tests": None,
+}
+"""Fields that nothing else rests on, with what stands in for one that does not fit, so that the rest can be judged."""
+KNOWLEDGE: Mapping[str, type[RunbookSpec] | type[TriagePlaybookSpec]] = {
+    "Runbook": RunbookSpec,
+    "TriagePlaybook": TriagePlaybookSpec,
+}
 
 
 def lint(kind: str, spec: Mapping[str, JSON]) -> list[Problem]:
     """Every problem of a Runbook's or TriagePlaybook's ``spec``; empty when it can be used."""
-    try:
-        parsed = _KINDS[kind].model_validate(dict(spec))
-    except ValidationError as error:
-        return [Problem(_path(each["loc"]), each["msg"].removeprefix("Value error, ")) for each in error.errors()]
+    model = KNOWLEDGE[kind]
+    unfit = complaints(model, spec, "spec")
+    rest = _without_unfit(model, spec, unfit)
+    return [*unfit, *(_problems(model.model_validate(rest)) if rest is not None else ())]
+
+
+def _without_unfit(
+    model: type[Triage], spec: Mapping[str, JSON], unfit: Iterable[Problem]
+) -> Mapping[str, JSON] | None:
+    """The content without fields that do not fit, where nothing else rests on them; None where something does."""
+    fields = {problem.field.removeprefix("spec.").partition(".")[0].partition("[")[0] for problem in unfit}
+    known = {info.alias for info in model.model_fields.values()}
+    if fields & known - _APART.keys():
+        return None
+    kept = {name: value for name, value in spec.items() if name not in fields}
+    return {**kept, **{name: _APART[name] for name in fields & known if _APART[name] is not None}}
+
+
+def _problems(spec: Triage) -> list[Problem]:
     # Names, probes and actions first: every expression that uses a wrong one would be a problem of its own.
-    return [*_names(parsed), *_probes(parsed), *_actions(parsed)] or [
-        *_expressions(parsed),
-        *_templates(parsed),
-        *_references(parsed),
-        *_values(parsed),
+    if first := [*_names(spec), *_probes(spec), *_actions(spec)]:
+        return first
+    found = [
+        *_expressions(spec),
+        *_truths(spec),
+        *_templates(spec),
+        *unusable(spec, _looks(spec)),
+        *_references(spec),
+        *_values(spec),
     ]
-
-
-def _path(location: Iterable[str | int]) -> str:
-    path = "spec"
-    for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return path
+    fields = {problem.field for problem in found}
+    return [*found, *(problem for problem in _hopeless(spec) if problem.field not in fields)]
 
 
 def _names(spec: Triage) -> Iterator[Problem]:
@@ -206,7 +230,7 @@ def _expressions(spec: Triage) -> Iterator[Problem]:
             yield Problem(path, str(error))
             continue
         if expression.constant is not None and expression.constant is not Verdict.UNKNOWN:
-            yield Problem(path, f"is always {expression.constant.value}: no evidence can change it")
+            yield Problem(path, f"is always {expression.constant.value}, whatever is seen: correct it, or take it out")
         yield from _fields(spec, path, expression.references)
     if isinstance(spec, RunbookSpec):
         for index, action in enumerate(spec.actions):
@@ -220,6 +244,20 @@ def _expressions(spec: Triage) -> Iterator[Problem]:
                     yield Problem(path, str(error))
                 else:
                     yield from _fields(spec, path, expression.references)
+
+
+def _truths(spec: Triage) -> Iterator[Problem]:
+    symptom = [("spec.symptom", spec.symptom)] if isinstance(spec, RunbookSpec) else []
+    for path, source in (*symptom, *_conditions(spec)):
+        with contextlib.suppress(ExpressionError):  # reported where the expression stands
+            if message := neither_true_nor_false(spec, compiled(source, names_in(spec))):
+                yield Problem(path, message)
+
+
+def _hopeless(spec: Triage) -> list[Problem]:
+    with contextlib.suppress(ExpressionError):  # reported where the expression stands
+        return list(hopeless(spec))
+    return []
 
 
 def _texts(path: str, model: BaseModel) -> Iterator[tuple[str, str]]:
@@ -324,12 +362,6 @@ def _values(spec: Triage) -> Iterator[Problem]:
         except (ValueError, re2.error) as error:
             yield Problem(f"spec.parameters[{index}].default", str(error))
     for path, diagnostic in _looks(spec):
-        if diagnostic.command is not None and diagnostic.command.parser not in {None, *JC_PARSERS}:
-            known = ", ".join(sorted(JC_PARSERS))
-            text = f"{diagnostic.command.parser} is not among the parsers of jc that are used: {known}"
-            yield Problem(f"{path}.command.parser", text)
-        if diagnostic.inventory is not None and not below_project(diagnostic.inventory.path):
-            yield Problem(f"{path}.inventory.path", f"{diagnostic.inventory.path} {_NOT_BELOW}")
         if diagnostic.journal is not None:
             patterns = {"match": diagnostic.journal.match, **diagnostic.journal.extract}
             for name, pattern in patterns.items():

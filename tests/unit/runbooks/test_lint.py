@@ -33,8 +33,8 @@ def test_a_shipped_runbook_has_no_problem(path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda s: s.pop("verify"), "spec.verify: Field required"),
-        (lambda s: s.pop("otherwise"), "spec.otherwise: Field required"),
+        (lambda s: s.pop("verify"), "spec.verify: missing: "),
+        (lambda s: s.pop("otherwise"), "spec.otherwise: missing: "),
         (lambda s: s["variables"][1].update(expression="procesess.x > 1.0"), "spec.variables[1].expression: procesess"),
         (
             lambda s: s["variables"][1].update(expression="cpuHigh"),
@@ -124,7 +124,7 @@ def test_a_shipped_runbook_has_no_problem(path: Path) -> None:
             "spec.diagnostics[6].command.parser: uptime is not among the parsers of jc that are used: dpkg-l, free",
         ),
         (lambda s: s["guards"][0].update(when="'x' in errors"), "spec.guards[0].when: "),
-        (lambda s: s.update(surprise=1), "spec.surprise: Extra inputs are not permitted"),
+        (lambda s: s.update(surprise=1), "spec.surprise: surprise is not known here: "),
     ],
 )
 def test_a_problem_is_named_by_its_field(change: Change, problem: str) -> None:
@@ -155,7 +155,7 @@ def test_a_problem_is_named_by_its_field(change: Change, problem: str) -> None:
         (lambda a: a["methods"][1]["logrotate"].update(config="etc/x"), "methods[1].logrotate.config: etc/x is not an"),
         (lambda a: a["rollback"].update(offerInverse=True), "rollback.offerInverse: methods has no inverse"),
         (lambda a: a.update(command={"argv": ["/bin/true"]}), "give exactly one of restartUnit, ansibleScale, methods"),
-        (lambda a: a.update(methods=[]), "methods: List should have at least 1 item"),
+        (lambda a: a.update(methods=[]), "methods: is empty: "),
     ],
 )
 def test_a_problem_of_methods_is_named_by_its_field(change: Change, problem: str) -> None:
@@ -186,7 +186,7 @@ def test_a_problem_of_methods_is_named_by_its_field(change: Change, problem: str
             lambda a: a["ansibleScale"].update(variable="ansible_user"),
             "ansibleScale.variable: ansible_user is Ansible's",
         ),
-        (lambda a: a["ansibleScale"].pop("group"), "ansibleScale.group: Field required"),
+        (lambda a: a["ansibleScale"].pop("group"), "ansibleScale.group: missing: "),
         (
             lambda a: a["ansibleScale"].update(group="all"),
             "ansibleScale.group: no inventory diagnostic of role control-node",
@@ -199,7 +199,7 @@ def test_a_problem_of_methods_is_named_by_its_field(change: Change, problem: str
             lambda a: a.update(role="target"),
             "ansibleScale.group: no inventory diagnostic of role target counts $(group) of",
         ),
-        (lambda a: a["ansibleScale"].update(timeout="soon"), "ansibleScale.timeout: String should match pattern"),
+        (lambda a: a["ansibleScale"].update(timeout="soon"), 'ansibleScale.timeout: "soon" is not a duration'),
         (lambda a: a["ansibleScale"].update(timeout="12s"), "ansibleScale.timeout: 12s is not within 13s and 24h"),
     ],
 )
@@ -242,7 +242,7 @@ def test_lint_knows_the_time_that_each_program_of_a_host_keeps_for_itself() -> N
 def test_an_inventory_that_is_counted_lies_in_the_project(path: str) -> None:
     spec = copy.deepcopy(HIGH_CPU)
     spec["diagnostics"][5]["inventory"]["path"] = path
-    problem = f"spec.diagnostics[5].inventory.path: {path} must be a path below the project folder"
+    problem = f"spec.diagnostics[5].inventory.path: {path!r} is not a path in the project"
     assert [str(each) for each in lint("Runbook", spec) if str(each).startswith(problem)]
 
 
@@ -253,7 +253,7 @@ def test_an_inventory_that_is_counted_lies_in_the_project(path: str) -> None:
         (["flush"], "command.argv: 'flush' is not the absolute path of a program"),
         (["/bin/flush", "two words"], "command.argv: an argument is empty or holds white space"),
         (["/bin/flush", "$(errors.count)"], "command.argv[1]: $(errors) comes from evidence"),
-        ([], "command.argv: List should have at least 1 item"),
+        ([], "command.argv: is empty: "),
     ],
 )
 def test_a_command_is_linted_word_by_word(argv: list[str], problem: str | None) -> None:

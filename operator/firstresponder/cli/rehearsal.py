@@ -1,0 +1,59 @@
+"""The test cases of the Runbooks in files: what was expected, what came out, and where each case stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from firstresponder.incident.rehearse import CaseResult, in_words, rehearse
+from firstresponder.runbooks.lint import KNOWLEDGE
+from firstresponder.runbooks.manifest import Finding, Manifest
+from firstresponder.runbooks.problem import Problem
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """One Runbook or TriagePlaybook: its cases, or why they were not run."""
+
+    manifest: Manifest
+    problems: Sequence[Finding]
+    results: Sequence[CaseResult] = ()
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name or f"{self.manifest.file}:{self.manifest.document.start.line}"
+
+    @property
+    def passed(self) -> bool:
+        return not self.problems and all(result.passed for result in self.results)
+
+    def differences(self, index: int) -> list[Finding]:
+        """Each difference of a case, with the place of the case."""
+        result = self.results[index]
+        place = self.manifest.document.place(f"spec.tests.cases[{index}]")
+        return [Finding(self.manifest.file, place, Problem(result.name, each)) for each in result.differences]
+
+
+def rehearsals(judged: Iterable[tuple[Manifest, Sequence[Finding]]]) -> list[Rehearsal]:
+    """Every Runbook and TriagePlaybook tested, and whatever was refused by lint."""
+    return [_rehearsal(manifest, problems) for manifest, problems in judged if problems or manifest.kind in KNOWLEDGE]
+
+
+def _rehearsal(manifest: Manifest, problems: Sequence[Finding]) -> Rehearsal:
+    if problems:
+        return Rehearsal(manifest, problems)
+    results = rehearse(manifest.spec)
+    if not results:
+        nothing = Problem("spec.tests.cases", "no case: nothing is known of how it decides; add one for each cause")
+        return Rehearsal(manifest, [manifest.finding(nothing)])
+    return Rehearsal(manifest, (), results)
+
+
+def said(result: CaseResult) -> tuple[str, str]:
+    """What was expected and what came out, of the fields that the case expects; a line for each."""
+    expected, outcome = result.expected.wire(), result.outcome.wire()
+    return _text(expected), _text({field: outcome.get(field) for field in expected})
+
+
+def _text(fields: dict[str, object]) -> str:
+    return "\n".join(f"{field} {in_words(value)}" for field, value in fields.items())

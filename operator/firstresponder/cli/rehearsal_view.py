@@ -1,0 +1,81 @@
+"""Test cases on a terminal, a table for each Runbook, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from firstresponder.api.base import JSON
+from firstresponder.cli.rehearsal import Rehearsal, said
+from firstresponder.cli.terminal import heading
+from firstresponder.runbooks.manifest import Finding
+from firstresponder.safety import neutralise
+
+_LONGEST = 500
+
+
+def rehearsal_view(found: Sequence[Rehearsal]) -> RenderableType:
+    """A table of the cases of each Runbook that was tested, then every difference."""
+    tested = [each for each in found if each.results]
+    return Group(*(part for each in tested for part in _cases(each)), *_differences(tested))
+
+
+def _cases(rehearsal: Rehearsal) -> Iterator[RenderableType]:
+    yield heading(f"{rehearsal.manifest.kind} {neutralise(rehearsal.name, 253)}")
+    table = Table(box=None, padding=(0, 2, 0, 0), expand=True)
+    for title, ratio in (("Case", 3), ("Expected", 4), ("Got", 4)):
+        table.add_column(title, overflow="fold", ratio=ratio)
+    table.add_column("OK", width=3)
+    for result in rehearsal.results:
+        verdict = Text("yes", style="green") if result.passed else Text("no", style="bold red")
+        table.add_row(*(Text(neutralise(each, _LONGEST, lines=True)) for each in (result.name, *said(result))), verdict)
+    yield table
+
+
+def _differences(tested: Sequence[Rehearsal]) -> Iterator[RenderableType]:
+    differences = [
+        finding for each in tested for index in range(len(each.results)) for finding in each.differences(index)
+    ]
+    if differences:
+        yield heading("Differences")
+        yield from (Text(neutralise(str(each), _LONGEST)) for each in differences)
+
+
+def rehearsal_json(found: Sequence[Rehearsal], unreadable: Sequence[Finding]) -> list[JSON]:
+    """Each Runbook with its cases and problems; of a file that cannot be read, the problem alone."""
+    return [
+        *(
+            {
+                "kind": each.manifest.kind,
+                "name": each.name,
+                "file": each.manifest.file,
+                "passed": each.passed,
+                "problems": [_finding(finding) for finding in each.problems],
+                "cases": [
+                    {
+                        "name": result.name,
+                        "line": each.manifest.document.place(f"spec.tests.cases[{index}]").line,
+                        "passed": result.passed,
+                        "expected": result.expected.wire(),
+                        "got": result.outcome.wire(),
+                        "differences": list(result.differences),
+                    }
+                    for index, result in enumerate(each.results)
+                ],
+            }
+            for each in found
+        ),
+        *({"file": each.file, "passed": False, "problems": [_finding(each)], "cases": []} for each in unreadable),
+    ]
+
+
+def _finding(finding: Finding) -> JSON:
+    return {
+        "line": finding.place.line,
+        "column": finding.place.column,
+        "field": finding.problem.field,
+        "message": finding.problem.message,
+    }
