@@ -52,13 +52,16 @@ lint: need-lint $(INSTALLED) ## Style, types, layers, shell scripts, generated f
 	try .venv/bin/lint-imports --no-logo; \
 	try shellcheck $$(grep -IrlE '^#! ?/(usr/)?bin/(env )?(ba|da)?sh' .ci host tests/testbed); \
 	try .venv/bin/python -m firstresponder.api.generate --check; \
+	try .venv/bin/python -m firstresponder.api.schemas --check; \
 	try .venv/bin/python -m firstresponder.kube.manifests --check; \
 	try .venv/bin/python -m firstresponder.evidence.reference --check; \
 	try .venv/bin/python -m firstresponder.runbooks.reference --check; \
+	try .venv/bin/kubectl-runbook lint runbooks examples deploy/watched-namespace; \
 	[ -z "$$failed" ] || { echo "lint failed:$$failed"; exit 1; }
 
-generate: $(INSTALLED) ## Write crds/, deploy/, docs/diagnostics.md and docs/runbooks/ from what they tell of
+generate: $(INSTALLED) ## Write crds/, schemas/, deploy/, docs/diagnostics.md and docs/runbooks/ from what they tell of
 	@.venv/bin/python -m firstresponder.api.generate
+	@.venv/bin/python -m firstresponder.api.schemas
 	@.venv/bin/python -m firstresponder.kube.manifests
 	@.venv/bin/python -m firstresponder.evidence.reference
 	@.venv/bin/python -m firstresponder.runbooks.reference

@@ -22,17 +22,17 @@ def junit(found: Sequence[Rehearsal], unreadable: Sequence[Finding]) -> str:
         suite = _suite(root, each.name, each.manifest.file)
         _refused(suite, each.name, each.problems)
         for index, result in enumerate(each.results):
-            line = each.manifest.document.place(f"spec.tests.cases[{index}]").line
-            case = _case(suite, each.name, result.name, each.manifest.file, line)
+            case = _case(suite, each.name, result.name, each.manifest.file, each.line(index))
             if not result.passed:
-                _told(case, "failure", "; ".join(result.differences), each.differences(index))
+                _told(case, "failure", "; ".join(result.differences), each.differences_of(index))
     for finding in unreadable:
         _refused(_suite(root, finding.file, finding.file), finding.file, [finding])
     for element in (*root, root):
         for counted, name in (("tests", "testcase"), ("failures", "failure"), ("errors", "error")):
             element.set(counted, str(len(element.findall(f".//{name}"))))
     ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=False)
+    declaration = '<?xml version="1.0" encoding="UTF-8"?>'
+    return f"{declaration}\n{ElementTree.tostring(root, encoding='unicode')}"
 
 
 def _suite(root: ElementTree.Element, name: str, file: str) -> ElementTree.Element:

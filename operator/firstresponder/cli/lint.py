@@ -40,10 +40,10 @@ def lint(files: tuple[str, ...]) -> None:
     It needs no cluster.
     """
     manifests, unreadable = read_files(files)
-    foreign = [each for each in manifests if each.foreign]
-    for each in foreign:
-        place = f"{each.file}:{each.document.start.line}"
-        click.echo(neutralise(f"{place}: skipped: {each.kind} is none of First Responder's kinds", 1000), err=True)
+    foreign = [each.kind for each in manifests if each.foreign]
+    if foreign:
+        kinds = neutralise(", ".join(sorted(set(foreign))), 1000)
+        click.echo(f"Skipped {counted(len(foreign), 'object')} of other makers: {kinds}", err=True)
     findings = [*unreadable, *(finding for _, problems in judge(manifests) for finding in problems)]
     print_findings(findings)
     checked = counted(len(manifests) - len(foreign), "object")

@@ -9,6 +9,7 @@ from firstresponder.incident.rehearse import CaseResult, in_words, rehearse
 from firstresponder.runbooks.lint import KNOWLEDGE
 from firstresponder.runbooks.manifest import Finding, Manifest
 from firstresponder.runbooks.problem import Problem
+from firstresponder.runbooks.source import Place
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,24 @@ class Rehearsal:
     def passed(self) -> bool:
         return not self.problems and all(result.passed for result in self.results)
 
-    def differences(self, index: int) -> list[Finding]:
-        """Each difference of a case, with the place of the case."""
+    def line(self, index: int) -> int:
+        """The line of a case."""
+        return self._place(index).line
+
+    @property
+    def differences(self) -> list[Finding]:
+        """Each difference of each case, with the place of the case."""
+        return [finding for index in range(len(self.results)) for finding in self.differences_of(index)]
+
+    def differences_of(self, index: int) -> list[Finding]:
+        """Those of one case."""
         result = self.results[index]
-        place = self.manifest.document.place(f"spec.tests.cases[{index}]")
-        return [Finding(self.manifest.file, place, Problem(result.name, each)) for each in result.differences]
+        return [
+            Finding(self.manifest.file, self._place(index), Problem(result.name, each)) for each in result.differences
+        ]
+
+    def _place(self, index: int) -> Place:
+        return self.manifest.document.place(f"spec.tests.cases[{index}]")
 
 
 def rehearsals(judged: Iterable[tuple[Manifest, Sequence[Finding]]]) -> list[Rehearsal]:

@@ -18,30 +18,20 @@ _LONGEST = 500
 
 
 def rehearsal_view(found: Sequence[Rehearsal]) -> RenderableType:
-    """A table of the cases of each Runbook that was tested, then every difference."""
-    tested = [each for each in found if each.results]
-    return Group(*(part for each in tested for part in _cases(each)), *_differences(tested))
+    """A table of the cases of each Runbook that was tested."""
+    return Group(*(part for each in found if each.results for part in _cases(each)))
 
 
 def _cases(rehearsal: Rehearsal) -> Iterator[RenderableType]:
     yield heading(f"{rehearsal.manifest.kind} {neutralise(rehearsal.name, 253)}")
-    table = Table(box=None, padding=(0, 2, 0, 0), expand=True)
-    for title, ratio in (("Case", 3), ("Expected", 4), ("Got", 4)):
-        table.add_column(title, overflow="fold", ratio=ratio)
-    table.add_column("OK", width=3)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("Case", "Expected", "Got"):
+        table.add_column(title, overflow="fold")
+    table.add_column("OK", min_width=3)
     for result in rehearsal.results:
         verdict = Text("yes", style="green") if result.passed else Text("no", style="bold red")
         table.add_row(*(Text(neutralise(each, _LONGEST, lines=True)) for each in (result.name, *said(result))), verdict)
     yield table
-
-
-def _differences(tested: Sequence[Rehearsal]) -> Iterator[RenderableType]:
-    differences = [
-        finding for each in tested for index in range(len(each.results)) for finding in each.differences(index)
-    ]
-    if differences:
-        yield heading("Differences")
-        yield from (Text(neutralise(str(each), _LONGEST)) for each in differences)
 
 
 def rehearsal_json(found: Sequence[Rehearsal], unreadable: Sequence[Finding]) -> list[JSON]:
@@ -57,7 +47,7 @@ def rehearsal_json(found: Sequence[Rehearsal], unreadable: Sequence[Finding]) ->
                 "cases": [
                     {
                         "name": result.name,
-                        "line": each.manifest.document.place(f"spec.tests.cases[{index}]").line,
+                        "line": each.line(index),
                         "passed": result.passed,
                         "expected": result.expected.wire(),
                         "got": result.outcome.wire(),

@@ -13,7 +13,7 @@ from firstresponder.cli.junit import junit
 from firstresponder.cli.manual import Manual
 from firstresponder.cli.rehearsal import Rehearsal, rehearsals
 from firstresponder.cli.rehearsal_view import rehearsal_json, rehearsal_view
-from firstresponder.cli.terminal import console
+from firstresponder.cli.terminal import console, heading
 from firstresponder.runbooks.manifest import Finding, judge
 
 
@@ -55,12 +55,15 @@ def test(files: tuple[str, ...], output: str) -> None:
     found = rehearsals(judge(manifests))
     match output:
         case "junit":
-            click.echo(junit(found, unreadable))
+            click.echo(junit(found, unreadable).encode())
         case "json":
             click.echo(json.dumps(rehearsal_json(found, unreadable), indent=2).encode())
         case _:
             print_findings([*unreadable, *(finding for each in found for finding in each.problems)])
             console().print(rehearsal_view(found))
+            if differences := [finding for each in found for finding in each.differences]:
+                console().print(heading("Differences"))
+                print_findings(differences)
     passed = not unreadable and bool(found) and all(each.passed for each in found)
     click.echo(_summary(found, unreadable), err=True)
     sys.exit(0 if passed else 1)

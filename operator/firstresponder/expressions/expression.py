@@ -61,7 +61,8 @@ class ExpressionError(ValueError):
     """An expression that cannot be used. ``position`` is (line, column), both from 1, where it is known."""
 
     def __init__(self, message: str, position: tuple[int, int] | None = None) -> None:
-        super().__init__(message if position is None else f"{message} (line {position[0]}, column {position[1]})")
+        where = f" (line {position[0]}, column {position[1]} of the expression)" if position is not None else ""
+        super().__init__(f"{message}{where}")
         self.message = message
         self.position = position
 

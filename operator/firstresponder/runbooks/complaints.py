@@ -63,7 +63,7 @@ def _words(model: type[BaseModel], error: ErrorDetails) -> str:
     text = shown(json.dumps(value, ensure_ascii=False), 80)
     match error["type"]:
         case "missing":
-            return f"missing: {_purpose(model, error['loc'])}"
+            return f"missing: write it, for it says {_purpose(model, error['loc'])}"
         case "extra_forbidden":
             return unknown(str(error["loc"][-1]), list(_node_at(model, error["loc"][:-1]).get("properties", {})))
         case _ if value is None:
@@ -87,7 +87,7 @@ def _words(model: type[BaseModel], error: ErrorDetails) -> str:
             form = _FORMS.get(context["pattern"], f"something that matches {context['pattern']}")
             return f"{text} is not {form}"
         case "string_too_short" | "too_short":
-            return f"is empty: {_purpose(model, error['loc'])}"
+            return f"is empty: fill it, for it says {_purpose(model, error['loc'])}"
         case "string_too_long":
             return f"has {len(str(value))} characters: at most {context['max_length']} are allowed"
         case "too_long":
@@ -102,11 +102,12 @@ def _words(model: type[BaseModel], error: ErrorDetails) -> str:
 
 
 def _purpose(model: type[BaseModel], location: Sequence[str | int]) -> str:
-    """What the field is for, and what it can be."""
+    """What the field says, and what it can be."""
     node = _node_at(model, location)
-    description = " ".join(str(node.get("description", "needed")).split()).rstrip(".")
+    description = " ".join(str(node.get("description", "what its name says")).split()).rstrip(".")
     choices = f"; one of {', '.join(_choices(node))}" if _choices(node) else ""
-    return f"{description[:1].lower()}{description[1:]}{choices}"
+    sentence = description if description[1:2].isupper() else f"{description[:1].lower()}{description[1:]}"
+    return f"{sentence}{choices}"
 
 
 def unknown(name: str, known: Sequence[str]) -> str:

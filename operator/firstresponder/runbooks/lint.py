@@ -98,12 +98,14 @@ def _problems(spec: Triage) -> list[Problem]:
         return first
     found = [
         *_expressions(spec),
-        *_truths(spec),
         *_templates(spec),
         *unusable(spec, _looks(spec)),
         *_references(spec),
         *_values(spec),
     ]
+    if any(problem.field.startswith("spec.variables") for problem in found):
+        return found  # what conditions mean cannot be told
+    found += _truths(spec)
     fields = {problem.field for problem in found}
     return [*found, *(problem for problem in _hopeless(spec) if problem.field not in fields)]
 
