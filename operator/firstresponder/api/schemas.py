@@ -1,4 +1,4 @@
-"""JSON Schemas for editors: ``python -m firstresponder.api.schemas [--check]`` writes ``schemas/``, a file for each kind.
+"""JSON Schemas for editors: ``python -m firstresponder.api.schemas [--check]`` writes ``schemas/``, a file a kind.
 
 They are made of the CustomResourceDefinitions, so an editor accepts what the API server accepts, but for what only
 rules in CEL say: ``kubectl runbook lint`` knows those too. A file names its schema in its first line:

@@ -66,7 +66,8 @@ def test(files: tuple[str, ...], output: str) -> None:
                 print_findings(differences)
     passed = not unreadable and bool(found) and all(each.passed for each in found)
     click.echo(_summary(found, unreadable), err=True)
-    sys.exit(0 if passed else 1)
+    if not passed:
+        sys.exit(1)
 
 
 def _summary(found: Sequence[Rehearsal], unreadable: Sequence[Finding]) -> str:
@@ -76,5 +77,5 @@ def _summary(found: Sequence[Rehearsal], unreadable: Sequence[Finding]) -> str:
     failed = sum(not result.passed for result in results)
     refused = len(unreadable) + sum(bool(each.problems) for each in found)
     parts = [f"{counted(len(results), 'case')}, {failed} failed"]
-    parts += [f"{counted(refused, 'object')} not tested, for lint refuses it"] if refused else []
+    parts += [f"{counted(refused, 'object')} refused by lint or without a case"] if refused else []
     return "; ".join(parts)

@@ -20,7 +20,7 @@ from firstresponder.api.generate import WithFieldDocstrings
 from firstresponder.runbooks.problem import Problem
 from firstresponder.safety import shown
 
-_FORMS = {
+FORMS = {
     TypeAdapter(kind).json_schema()["pattern"]: words
     for kind, words in (
         (base.Label, "lower case letters, digits and dashes, as in memory-leak"),
@@ -84,8 +84,9 @@ def _words(model: type[BaseModel], error: ErrorDetails) -> str:
         case "literal_error" | "enum":
             return unknown(str(value), _choices(_node_at(model, error["loc"])))
         case "string_pattern_mismatch":
-            form = _FORMS.get(context["pattern"], f"something that matches {context['pattern']}")
-            return f"{text} is not {form}"
+            if form := FORMS.get(context["pattern"]):
+                return f"{text} is not {form}"
+            return f"{text} does not match {context['pattern']}: it says {_purpose(model, error['loc'])}"
         case "string_too_short" | "too_short":
             return f"is empty: fill it, for it says {_purpose(model, error['loc'])}"
         case "string_too_long":

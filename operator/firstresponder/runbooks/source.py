@@ -14,7 +14,7 @@ import yaml
 
 from firstresponder.api.base import JSON
 from firstresponder.runbooks.problem import Problem
-from firstresponder.safety import shown
+from firstresponder.safety import neutralise, shown
 
 _LONGEST = 3 * 1024 * 1024
 """Characters; the API server takes no larger request."""
@@ -65,10 +65,11 @@ def read_documents(text: str) -> list[Document]:
     if len(text) > _LONGEST:
         raise Unreadable(Place(1, 1), f"has more than {_LONGEST} characters, more than any API server takes")
     try:
-        nodes = [node for node in yaml.compose_all(text, Loader=_Loader) if node is not None]
-        return [document for node in nodes for document in _documents(node, text)]
+        return [each for node in yaml.compose_all(text, Loader=_Loader) for each in _documents(node, text)]
     except yaml.MarkedYAMLError as error:
-        raise Unreadable(_place(error.problem_mark or error.context_mark), _complaint(error)) from None
+        unclosed = error.problem == "found unexpected end of stream"
+        mark = error.context_mark if unclosed else error.problem_mark
+        raise Unreadable(_place(mark or error.problem_mark), _complaint(error)) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         place = Place(before.count("\n") + 1, len(before) - before.rfind("\n"))
@@ -80,6 +81,8 @@ def read_documents(text: str) -> list[Document]:
 def _documents(node: yaml.Node, text: str) -> Iterator[Document]:
     document = _Reader(text).document(node)
     content = document.content
+    if content is None:
+        return
     if not (isinstance(content, dict) and str(content.get("kind")).endswith("List") and "items" in content):
         yield document
         return
@@ -206,7 +209,7 @@ _ADVICE = (
     ("mapping values are not allowed", "quote a text that holds a colon and a space"),
     (r"'\\t'", "indent with spaces, not with tabs"),
     ("cannot start any token|alias|anchor|tag|directive", "quote a text that begins with a sign such as @ ` % & * !"),
-    ("expected ',' or", "close the bracket, or quote a text that holds one of { } [ ] ,"),
+    ("expected ',' or", "close the bracket, or quote a text that holds one of { } [ ] , ?"),
     ("quoted scalar", "close the quotes"),
     ("expected <block end>|could not find expected ':'|expected alphabetic", "check the indentation of this line"),
 )
@@ -214,6 +217,6 @@ _ADVICE = (
 
 def _complaint(error: yaml.MarkedYAMLError) -> str:
     """The library's complaint, and what usually helps."""
-    problem = shown(": ".join(filter(None, (error.context, error.problem))), 300)
+    problem = neutralise(": ".join(filter(None, (error.context, error.problem))), 300)
     advice = next((f" ({words})" for pattern, words in _ADVICE if re.search(pattern, problem)), "")
     return f"is not YAML: {problem}{advice}"
