@@ -28,10 +28,11 @@ cluster-down: $(INSTALLED) ## Remove what `make cluster` left
 
 .PHONY: test test-unit test-cluster test-e2e
 test: need-cluster need-hosts need-lint $(INSTALLED) ## Everything: set-up, lint, and every test
-	@$(MAKE) --no-print-directory lint; lint=$$?; \
+	@echo "make lint runs beside the tests"; \
+	$(MAKE) --no-print-directory lint >.venv/lint.log 2>&1 & lint=$$!; \
 	$(BUILD) cluster hosts && $(PYTEST) $(AT_ONCE); tests=$$?; \
-	[ $$lint = 0 ] || echo "make lint failed as well: see above"; \
-	exit $$(( lint ? lint : tests ))
+	wait $$lint || { lint=$$?; cat .venv/lint.log; exit $$lint; }; \
+	exit $$tests
 
 test-unit: $(INSTALLED) ## A minute; no root, no network
 	@$(PYTEST) $(AT_ONCE) tests/unit tests/model

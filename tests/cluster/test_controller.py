@@ -1,33 +1,16 @@
-"""The operator as a process against a real API server, without hosts: what it tells, survives and refuses."""
+"""The operator as a process against a real API server, without hosts: what it tells."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from firstresponder.kube.permissions import OPERATOR_USER
-from tests.testbed.cluster import Cluster
 from tests.testbed.operator import Operator
-from tests.testbed.processes import Child, wait_until
-from tests.testbed.proxy import Proxy
 from tests.testbed.stage import Stage, shipped
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBUjeRzMUvm6RKChQcDfEFa+hl5s0laEZtuMFLYRSHHt"
-
-
-@pytest.fixture
-def stage(cluster: Cluster, namespace: str) -> Stage:
-    return Stage(cluster, namespace)
-
-
-@pytest.fixture
-def operator(stage: Stage, tmp_path: Path) -> Iterator[Operator]:
-    with Operator(stage.cluster, stage.namespace, tmp_path) as running:
-        yield running
 
 
 def with_spec(**changes: Any) -> dict[str, Any]:
@@ -201,109 +184,3 @@ class TestHosts:
         assert "create it" in reachable["message"]
         assert stage.condition("hosts", "db-01", "Prepared") == "Unknown"
         assert operator.running
-
-
-class TestSurviving:
-    def test_the_api_server_may_be_restarted(self, stage: Stage, operator: Operator) -> None:
-        stage.wait_until_ended(stage.open_incident("before", type="Unheard"))
-        stage.cluster.restart_api_server()
-        stage.wait_until_ended(stage.open_incident("after", type="Unheard"))
-        assert operator.running
-
-    def test_a_watch_that_is_cut_in_the_middle_misses_nothing(self, stage: Stage, tmp_path: Path) -> None:
-        with (
-            Proxy(("127.0.0.1", stage.cluster.port)) as proxy,
-            Operator(stage.cluster, stage.namespace, tmp_path, port=proxy.port) as operator,
-        ):
-            stage.wait_until_ended(stage.open_incident("before", type="Unheard"))
-            proxy.refuse()
-            incident = stage.open_incident("meanwhile", type="Unheard")
-            proxy.restore()
-            stage.wait_until_ended(incident)
-            assert operator.running
-
-    def test_credentials_that_stopped_working_are_read_again(self, stage: Stage, tmp_path: Path) -> None:
-        cluster = stage.cluster
-        with (
-            Proxy(("127.0.0.1", cluster.port)) as proxy,
-            Operator(cluster, stage.namespace, tmp_path, port=proxy.port) as operator,
-        ):
-            stage.wait_until_ended(stage.open_incident("before", type="Unheard"))
-            proxy.refuse()
-            # Another account of the same name: every token of the old one is worthless from now on.
-            cluster.api().delete("/api/v1/namespaces/first-responder/serviceaccounts/operator")
-            cluster.install()
-            cluster.operator_kubeconfig(port=proxy.port)
-            cluster.restart_api_server()  # it remembers for some seconds which tokens were good
-            proxy.restore()
-            stage.wait_until_ended(stage.open_incident("after", type="Unheard"))
-            assert operator.running
-
-    @pytest.mark.parametrize("watched", [True, False], ids=["while it is watched", "before kopf has looked for it"])
-    def test_a_kind_that_is_taken_away_ends_it_so_that_it_is_started_again(
-        self, stage: Stage, tmp_path: Path, *, watched: bool
-    ) -> None:
-        definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/escalationpolicies.firstresponder.dev"
-        program = "firstresponder.cli.operator" if watched else "tests.testbed.deaf"
-        with Operator(stage.cluster, stage.namespace, tmp_path, program=(program,)) as operator:
-            stage.add_runbook(shipped())
-            try:
-                stage.cluster.api().delete(definition)
-                assert operator.wait() == 1
-            finally:
-                stage.cluster.install()
-        assert operator.log.count("it is safe to start again") == 1
-
-    def test_sigterm_stops_it_in_good_order(self, operator: Operator) -> None:
-        operator.stop()
-        assert operator.wait() == 0
-        assert operator.log.splitlines()[-1].endswith("stopped")
-
-    def test_it_is_alive_and_ready(self, stage: Stage, operator: Operator) -> None:
-        stage.wait(lambda: "the approval gate holds" in operator.log, "the first self-test")
-        assert operator.health("/healthz")[0] == 200
-        assert operator.health("/readyz") == (200, "ready\n")
-
-    def test_no_secret_is_ever_logged(self, stage: Stage, operator: Operator) -> None:
-        token = stage.cluster.operator_token().split(".")[0]
-        stage.wait_until_ended(stage.open_incident(type="Unheard"))
-        assert token not in operator.log
-
-
-class TestRefusingToStart:
-    def ended(self, operator: Operator) -> tuple[int, str]:
-        child: Child = operator.launch()
-        wait_until(lambda: not child.running, 60, "the operator to end")
-        return child.wait(), operator.log
-
-    def test_without_its_role_in_a_namespace_it_says_what_is_missing_and_what_to_do(
-        self, cluster: Cluster, tmp_path: Path
-    ) -> None:
-        status, log = self.ended(Operator(cluster, "kube-public", tmp_path))
-        assert status == 3
-        assert "may not list incidents in namespace kube-public: kubectl apply --server-side" in log
-        assert "Traceback" not in log
-
-    def test_without_a_kind_it_says_which_and_what_to_do(
-        self, cluster: Cluster, namespace: str, tmp_path: Path
-    ) -> None:
-        definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/escalationpolicies.firstresponder.dev"
-        try:
-            cluster.api().delete(definition)
-            served = "/apis/firstresponder.dev/v1alpha1"
-            wait_until(
-                lambda: "escalationpolicies" not in str(cluster.api().get(served)["resources"]), 30, "the kind to go"
-            )
-            status, log = self.ended(Operator(cluster, namespace, tmp_path))
-        finally:
-            cluster.install()
-        assert status == 3
-        assert "the kind EscalationPolicy is not served: kubectl apply --server-side --filename crds/" in log
-
-    def test_without_an_api_server_it_ends_at_once_so_that_it_is_started_again(
-        self, cluster: Cluster, namespace: str, tmp_path: Path
-    ) -> None:
-        status, log = self.ended(Operator(cluster, namespace, tmp_path, port=1))
-        assert status == 1
-        assert "The API server is lost" in log
-        assert "Traceback" not in log
