@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 
 import click
 
 from firstresponder.cli.manual import ManualGroup
 
-_COMMANDS = {"lint": "lint:lint", "test": "rehearse:test"}
-"""Each command's module and name. It is imported when it is called: lint needs nothing that talks to a cluster."""
 
+class _Commands(Mapping[str, click.Command]):
+    """Commands by their names, each imported when it is called: lint loads nothing that talks to a cluster."""
 
-class _Commands(ManualGroup):
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the same in every context
-        return list(_COMMANDS)
+    def __init__(self, **modules: str) -> None:
+        self._modules = modules
+        """A command's module and its name there."""
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
-        if name not in _COMMANDS:
-            return None
-        module, _, command = _COMMANDS[name].partition(":")
+    def __getitem__(self, name: str) -> click.Command:
+        module, _, command = self._modules[name].partition(":")
         found: click.Command = getattr(import_module(f"firstresponder.cli.{module}"), command)
         return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
 
 
 @click.group(
     "kubectl runbook",
-    cls=_Commands,
+    cls=ManualGroup,
+    commands=_Commands(lint="lint:lint", test="rehearse:test"),
     exits={0: "done", 1: "problems, or a case that came out otherwise", 2: "wrong usage"},
     examples=["kubectl runbook lint runbooks/", "kubectl runbook test runbooks/high-cpu.yaml"],
 )

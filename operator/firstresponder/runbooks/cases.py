@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 from firstresponder.api.runbook import Expectation, RunbookSpec, Tests, Triage
 from firstresponder.evidence.catalogue import PROBES
@@ -30,15 +31,18 @@ def _cases(spec: Triage, tests: Tests) -> Iterator[Problem]:
         if case.given not in tests.evidence:
             known = ", ".join(tests.evidence) or "none"
             yield Problem(f"{path}.given", f"{case.given} is not among spec.tests.evidence ({known})")
-        yield from _evidence(spec, f"{path}.with", case.with_)
+        patch = {name: {} if values is None else values for name, values in case.with_.items()}  # null takes it away
+        yield from _evidence(spec, f"{path}.with", patch)
         yield from _expected(spec, f"{path}.expect", case.expect)
 
 
-def _evidence(spec: Triage, path: str, evidence: dict[str, object]) -> Iterator[Problem]:
+def _evidence(spec: Triage, path: str, evidence: dict[str, Any]) -> Iterator[Problem]:
     probes = {diagnostic.name: PROBES[diagnostic.probe] for diagnostic in spec.diagnostics}
     yield from _unknown(path, evidence, probes, "spec.diagnostics")
     for name, values in evidence.items():
-        if name in probes and isinstance(values, dict):
+        if name in probes and not isinstance(values, dict):
+            yield Problem(f"{path}.{name}", "is no map: write each field that was seen, with its value")
+        elif name in probes:
             yield from _unknown(f"{path}.{name}", values, probes[name].fields, f"the fields of {probes[name].name}")
 
 

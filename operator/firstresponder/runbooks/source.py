@@ -159,7 +159,7 @@ class _Reader:
         return {**merged, **values}
 
     def _key(self, node: yaml.Node, path: str) -> str:
-        key = str(node.value) if isinstance(node, yaml.ScalarNode) else self._written(node)
+        key = self._unicode(str(node.value), path) if isinstance(node, yaml.ScalarNode) else self._written(node)
         below = f"{path}.{key}" if path else key
         if not isinstance(node, yaml.ScalarNode):
             self._problem(below, "is a list or a map, and a field's name is text: quote it")
@@ -168,7 +168,7 @@ class _Reader:
         return key
 
     def _scalar(self, node: yaml.Node, path: str) -> JSON:
-        text = str(node.value)
+        text = self._unicode(str(node.value), path)
         match node.tag.removeprefix("tag:yaml.org,2002:"):
             case "str":
                 return text
@@ -187,6 +187,14 @@ class _Reader:
             path, f"begins with {shown(node.tag, 40)}, a tag in YAML, and would lose it: quote the whole text"
         )
         return self._written(node)
+
+    def _unicode(self, text: str, path: str) -> str:
+        """The text with the pairs of escapes joined that JSON writes some characters with (UTF-16)."""
+        try:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            self._problem(path, "holds half a character (\\ud800 to \\udfff): write the character itself")
+            return text.encode(errors="replace").decode()
 
     def _written(self, node: yaml.Node) -> str:
         return self._text[node.start_mark.index : node.end_mark.index]

@@ -53,6 +53,16 @@ spec:
     onFailure:
       escalate: {reason: FixFailed, humanAction: Look.}
 """
+TESTS = """\
+  tests:
+    service: shop
+    hosts: {target: {name: shop-1, address: 10.0.0.1}}
+    evidence:
+      full: {disk: {usedPercent: 95, inodesUsedPercent: 1}}
+    cases:
+    - {name: nothing, given: full, with: {disk: {mountPoint: /}}, expect: {unmet: [free]}}
+    - {name: logs, given: full, expect: {cause: logs}}
+"""
 VERIFY = GOOD[GOOD.index("  verify:\n") :]
 OTHERWISE = GOOD[GOOD.index("  otherwise:\n") : GOOD.index("  verify:\n")]
 PROGRAMS = (

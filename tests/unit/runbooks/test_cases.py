@@ -4,19 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.runbooks.refused import GOOD
+from tests.unit.runbooks.refused import GOOD, TESTS
 from tests.unit.runbooks.test_refusals import said
-
-TESTS = """\
-  tests:
-    service: shop
-    hosts: {target: {name: shop-1, address: 10.0.0.1}}
-    evidence:
-      full: {disk: {usedPercent: 95, inodesUsedPercent: 1}}
-    cases:
-    - {name: nothing, given: full, with: {disk: {mountPoint: /}}, expect: {unmet: [free]}}
-    - {name: logs, given: full, expect: {cause: logs}}
-"""
 
 
 def test_cases_that_fit_the_runbook_are_no_problem() -> None:
@@ -51,6 +40,11 @@ def test_cases_that_fit_the_runbook_are_no_problem() -> None:
             "with: {disk: {mountPoint: /}}",
             "with: {dsik: null}",
             "53:43: spec.tests.cases[0].with.dsik: dsik is not among spec.diagnostics (disk, load)",
+        ),
+        (
+            "with: {disk: {mountPoint: /}}",
+            "with: {disk: /}",
+            "53:43: spec.tests.cases[0].with.disk: is no map: write each field that was seen, with its value",
         ),
         (
             "unmet: [free]",

@@ -127,6 +127,15 @@ def test_a_text_that_is_no_yaml_is_refused_with_its_place_and_what_helps(
     assert (refused.value.place, refused.value.message) == (Place(*place), message)
 
 
+def test_a_character_that_json_writes_as_two_is_one_and_half_of_it_is_a_problem() -> None:
+    assert read('{"a": "\\ud83d\\ude00"}').content == {"a": "\U0001f600"}
+    document = read('{"a": "\\ud83d"}')
+    assert [str(each) for each in document.problems] == [
+        "a: holds half a character (\\ud800 to \\udfff): write the character itself"
+    ]
+    assert document.content == {"a": "?"}
+
+
 def test_aliases_that_multiply_are_stopped() -> None:
     lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 8))]
     with pytest.raises(Unreadable, match="aliases"):
