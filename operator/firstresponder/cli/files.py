@@ -24,12 +24,12 @@ def files_argument(command: C) -> C:
     """Adds the files to read."""
     return click.argument(
         "files",
-        metavar="FILE…",
+        metavar="FILES",
         nargs=-1,
         required=True,
         type=click.Path(exists=True, allow_dash=True),
-        help="A file of one or several YAML documents, a folder (its .yaml, .yml and .json files, those in folders "
-        "below it too), or - for the standard input.",
+        help="Files of one or several YAML documents, folders (their .yaml, .yml and .json files, those in folders "
+        "below them too), or - for the standard input.",
     )(command)
 
 

@@ -21,8 +21,7 @@ from firstresponder.safety import neutralise
     },
     examples=[
         "kubectl runbook lint runbooks/high-cpu.yaml",
-        "kubectl runbook lint runbooks/ deploy/actionclasses.yaml",
-        "kubectl get runbook high-cpu -o yaml | kubectl runbook lint -",
+        "kubectl runbook lint runbooks/ deploy/watched-namespace/",
     ],
 )
 @files_argument
