@@ -24,7 +24,7 @@ from firstresponder.incident.report import (
     values_text,
 )
 
-_COLOURS = {
+COLOURS = {
     Phase.AWAITING_APPROVAL: "bold yellow",
     Phase.ACTING: "bold yellow",
     Phase.RESOLVED: "bold green",
@@ -61,7 +61,7 @@ def _top(report: Report) -> Iterator[RenderableType]:
     yield Text.assemble(
         (f"Incident {incident.name}", "bold"),
         f" (namespace {incident.namespace}): ",
-        (phase.value, _COLOURS.get(phase, "bold")),
+        (phase.value, COLOURS.get(phase, "bold")),
     )
     to_do = Text(headline.to_do, style="bold")
     if headline.command is not None:
