@@ -46,10 +46,15 @@ def _answering(command: Callable[..., Any]) -> Callable[..., Any]:
     command = click.option("--yes", is_flag=True, help="Answer yes to every question; for use without a terminal.")(
         command
     )
-    command = click.option(
-        "--comment", metavar="TEXT", help="Why; stored with the answer, at most 1024 characters."
+    command = click.option("--comment", metavar="TEXT", help="Why; stored with the answer, at most 1024 characters.")(
+        command
+    )
+    return click.argument(
+        "name",
+        shell_complete=requests,
+        help="The name of an ApprovalRequest, or of an Incident, whose open request is then meant. Where it could be "
+        "either: approvalrequest/NAME or incident/NAME.",
     )(command)
-    return click.argument("name", shell_complete=requests)(command)
 
 
 @click.command(
@@ -61,9 +66,6 @@ def _answering(command: Callable[..., Any]) -> Callable[..., Any]:
 @_answering
 def approve(**arguments: Any) -> None:
     """Approve what an incident's decision packet proposes.
-
-    NAME is an ApprovalRequest, or an Incident, whose open request is then meant. Where a name could be either, write
-    approvalrequest/NAME or incident/NAME.
 
     What is proposed is shown first, with its evidence, its risk and the very order that the host would receive. The
     packet's digest is computed anew, so what is shown is what runs. Your answer is stored under your own user name in
@@ -81,9 +83,6 @@ def approve(**arguments: Any) -> None:
 @_answering
 def deny(**arguments: Any) -> None:
     """Deny what an incident's decision packet proposes; a human takes over.
-
-    NAME is an ApprovalRequest, or an Incident, whose open request is then meant. Where a name could be either, write
-    approvalrequest/NAME or incident/NAME.
 
     What is proposed is shown first, as for kubectl approve. Your answer is stored under your own user name in
     spec.reviews and is final; one denial stops the action.

@@ -9,14 +9,13 @@ import click
 from firstresponder.cli.cluster import Cluster
 from firstresponder.cli.incident_view import incident_view
 from firstresponder.cli.manual import Manual
-from firstresponder.cli.options import cluster_options
-from firstresponder.cli.suggest import incidents
+from firstresponder.cli.options import cluster_options, incident_argument
 from firstresponder.cli.terminal import console
 from firstresponder.incident.report import Report, report_of
 
 
 @click.command(cls=Manual, examples=["kubectl incident describe high-cpu-7xk2p -n prod"])
-@click.argument("name", shell_complete=incidents)
+@incident_argument
 @cluster_options
 def describe(name: str, kubeconfig: str | None, context: str | None, namespace: str | None) -> None:
     """Show an incident to a person.

@@ -8,8 +8,7 @@ from firstresponder.api.runbook import RunbookSpec, Triage, TriagePlaybookSpec
 from firstresponder.cli.cluster import Cluster, Refused
 from firstresponder.cli.explain_view import explain_view
 from firstresponder.cli.manual import EXITS, Manual
-from firstresponder.cli.options import cluster_options
-from firstresponder.cli.suggest import incidents
+from firstresponder.cli.options import cluster_options, incident_argument
 from firstresponder.cli.terminal import console
 from firstresponder.incident.explain import Explanation, NotDecided
 from firstresponder.incident.explain import explain as explain_decision
@@ -17,7 +16,7 @@ from firstresponder.runbooks.revision import digest_of
 
 
 @click.command(cls=Manual, examples=["kubectl incident explain high-cpu-7xk2p -n prod"])
-@click.argument("name", shell_complete=incidents)
+@incident_argument
 @cluster_options
 def explain(name: str, kubeconfig: str | None, context: str | None, namespace: str | None) -> None:
     """Show why an incident was decided as it was.
@@ -34,7 +33,7 @@ def explain(name: str, kubeconfig: str | None, context: str | None, namespace: s
     exits=EXITS | {0: "the same as recorded", 1: "not the same, no such incident, or refused by the API server"},
     examples=["kubectl incident replay high-cpu-7xk2p -n prod"],
 )
-@click.argument("name", shell_complete=incidents)
+@incident_argument
 @cluster_options
 def replay(name: str, kubeconfig: str | None, context: str | None, namespace: str | None) -> None:
     """Decide an incident again from its stored evidence and its pinned runbook revision.

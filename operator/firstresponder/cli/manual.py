@@ -70,8 +70,11 @@ class Manual(click.Command):
 
     def sections(self, ctx: click.Context) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         """The parts of the page that are lists of words and what they mean."""
-        records = (parameter.get_help_record(ctx) for parameter in self.get_params(ctx))
-        yield "OPTIONS", [record for record in records if record is not None]
+        parameters = [(each, each.get_help_record(ctx)) for each in self.get_params(ctx)]
+        for title, kind in (("ARGUMENTS", click.Argument), ("OPTIONS", click.Option)):
+            rows = [record for each, record in parameters if isinstance(each, kind) and record is not None]
+            if rows:
+                yield title, rows
         yield "EXIT STATUS", [(str(code), meaning) for code, meaning in self.exits.items()]
 
 

@@ -41,13 +41,17 @@ _LONGEST_BEGINNING = 40
     ],
 )
 @click.option("--type", "kind", required=True, metavar="TYPE", shell_complete=suggest.types, help="What is wrong.")
-@click.option("--service", required=True, metavar="NAME", shell_complete=suggest.services, help="Which service suffers.")
+@click.option(
+    "--service", required=True, metavar="NAME", shell_complete=suggest.services, help="Which service suffers."
+)
 @click.option(
     "--host", "hosts", multiple=True, metavar="[ROLE=]NAME", shell_complete=suggest.hosts,
     help="A Host and its role, which is target unless given; repeatable. Roles left out are found by the runbook.",
 )  # fmt: skip
 @click.option("--summary", metavar="TEXT", help="What is wrong, in one sentence.")
-@click.option("--severity", type=click.Choice(["Critical", "Warning", "Info"]), help="How bad it is.  [default: Warning]")
+@click.option(
+    "--severity", type=click.Choice(["Critical", "Warning", "Info"]), help="How bad it is.  [default: Warning]"
+)
 @click.option(
     "--runbook", metavar="NAME", shell_complete=suggest.runbooks,
     help="The Runbook to use; otherwise the only one that matches the type.",

@@ -1,4 +1,4 @@
-"""The options that every command has which talks to a cluster: those of kubectl that say which, who and where."""
+"""What commands take in common: the options of kubectl that say which cluster, who and where, and an incident."""
 
 from __future__ import annotations
 
@@ -30,3 +30,8 @@ def cluster_options(command: C) -> C:
         shell_complete=suggest.namespaces,
         help="The namespace; otherwise that of the context, otherwise default.",
     )(command)
+
+
+def incident_argument(command: C) -> C:
+    """Adds the name of an incident."""
+    return click.argument("name", shell_complete=suggest.incidents, help="The name of an Incident.")(command)

@@ -9,8 +9,7 @@ import click
 from firstresponder.cli.cluster import Cluster
 from firstresponder.cli.describe import load
 from firstresponder.cli.manual import Manual
-from firstresponder.cli.options import cluster_options
-from firstresponder.cli.suggest import incidents
+from firstresponder.cli.options import cluster_options, incident_argument
 from firstresponder.incident.report_json import document
 from firstresponder.incident.report_markdown import markdown
 
@@ -22,7 +21,7 @@ from firstresponder.incident.report_markdown import markdown
         "kubectl incident report high-cpu-7xk2p -n prod -o json > report.json",
     ],
 )
-@click.argument("name", shell_complete=incidents)
+@incident_argument
 @click.option(
     "-o", "--output", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True, help="The form."
 )

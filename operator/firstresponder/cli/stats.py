@@ -28,7 +28,7 @@ from firstresponder.incident.statistics import statistics_of
         "kubectl incident stats -o json | jq '.escalated_most[0]'",
         "# Mark a fix as wrong afterwards, as a human:",
         "kubectl patch incident high-cpu-7xk2p --type=merge \\",
-        "    -p '{\"spec\":{\"fixIncorrect\":true}}'",
+        '    -p \'{"spec":{"fixIncorrect":true}}\'',
     ],
 )
 @click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Count the incidents of all namespaces.")

@@ -47,7 +47,9 @@ def _table(name: str, rows: Iterable[tuple[str, Figures]]) -> Table:
 
 def _cells(some: Figures) -> Iterator[str]:
     yield f"{some.incidents}\n{some.open} open" if some.open else str(some.incidents)
-    yield _share(some.resolved) + (f"\n{some.by_fix} by a fix\n{some.by_itself} by itself" if some.resolved.count else "")
+    yield _share(some.resolved) + (
+        f"\n{some.by_fix} by a fix\n{some.by_itself} by itself" if some.resolved.count else ""
+    )
     yield _share(some.escalated)
     yield _share(some.incorrect)
     yield _times(some.time_to_detect)

@@ -11,8 +11,7 @@ from firstresponder.api.incident import Phase
 from firstresponder.cli.cluster import Cluster
 from firstresponder.cli.follow import states
 from firstresponder.cli.manual import Manual
-from firstresponder.cli.options import cluster_options
-from firstresponder.cli.suggest import incidents
+from firstresponder.cli.options import cluster_options, incident_argument
 from firstresponder.cli.terminal import line_console
 from firstresponder.cli.watch_view import ENDS, Story
 from firstresponder.incident.report import report_of
@@ -44,7 +43,10 @@ class Span(click.ParamType[float]):
 
 
 timeout_option = click.option(
-    "--timeout", type=Span(), metavar="DURATION", help="Follow for so long at most, for example 30m; otherwise for ever."
+    "--timeout",
+    type=Span(),
+    metavar="DURATION",
+    help="Follow for so long at most, for example 30m; otherwise for ever.",
 )
 
 
@@ -56,12 +58,10 @@ timeout_option = click.option(
         "kubectl incident watch high-cpu-7xk2p --timeout 30m || page-a-human",
     ],
 )
-@click.argument("name", shell_complete=incidents)
+@incident_argument
 @timeout_option
 @cluster_options
-def watch(
-    name: str, timeout: float | None, kubeconfig: str | None, context: str | None, namespace: str | None
-) -> None:
+def watch(name: str, timeout: float | None, kubeconfig: str | None, context: str | None, namespace: str | None) -> None:
     """Follow an incident until it is over.
 
     A line for each entry of its timeline (when, what, by whom) and for each change of phase, as it comes. When the
