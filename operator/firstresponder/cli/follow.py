@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 
@@ -24,16 +25,16 @@ def states(cluster: Cluster, name: str, seconds: float | None) -> Iterator[Incid
     Ends after ``seconds``, or never. Raises Refused where there is no such incident or it is deleted, NoAnswer where
     there is none at the beginning, or later for two minutes.
     """
-    end = time.monotonic() + seconds if seconds is not None else float("inf")
+    end = time.monotonic() + seconds if seconds is not None else math.inf
     incident = cluster.the_incident(name)
     uid = incident.metadata.uid
     while incident.metadata.uid == uid:
         yield incident
-        left = end - time.monotonic()
+        left = min(end - time.monotonic(), _ROUND)
         if left <= 0:
             return
         try:
-            for change, state in cluster.changes(incident, within=max(1, min(_ROUND, int(left)))):
+            for change, state in cluster.changes(incident, within=math.ceil(left)):
                 if change == "DELETED":
                     break
                 yield state

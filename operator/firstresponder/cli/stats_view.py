@@ -41,6 +41,8 @@ def stats_view(found: Statistics) -> RenderableType:
 def _table(name: str, rows: Iterable[tuple[str, Figures]]) -> Table:
     table = _empty_table(name, *_COLUMNS)
     for title, some in rows:
+        if table.row_count:
+            table.add_row()
         table.add_row(*(Text(cell) for cell in (title, *_cells(some))))
     return table
 
@@ -91,7 +93,7 @@ def _escalations(ranked: Iterable[Escalations]) -> RenderableType:
 
 
 def _empty_table(*columns: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 1, 0), pad_edge=False, header_style="dim")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for column in columns:
         table.add_column(column, overflow="fold")
     return table

@@ -18,6 +18,8 @@ from firstresponder.incident.report import Headline, Report, hosts_text
 
 ENDS = frozenset({Phase.RESOLVED, Phase.ESCALATED})
 """Phases that nothing follows."""
+_CLOCK, _EVENT = 9, 18
+"""Columns of the time, and of what happened."""
 
 
 class Story:
@@ -82,9 +84,11 @@ def _told(headline: Headline) -> Iterator[RenderableType]:
 
 
 def _row(clock: str, event: Text, details: Text) -> RenderableType:
+    if not details:
+        return Text.assemble(f"{clock:{_CLOCK}}  ", event)
     grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(width=9)
-    grid.add_column(width=18, overflow="fold")
+    grid.add_column(width=_CLOCK)
+    grid.add_column(width=_EVENT, overflow="fold")
     grid.add_column(overflow="fold", ratio=1)
     grid.add_row(clock, event, details)
     return grid
