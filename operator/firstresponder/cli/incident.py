@@ -18,7 +18,7 @@ from firstresponder.cli.watch import watch
     cls=ManualGroup,
     commands=[open_incident, watch, describe, report, explain, replay, stats],
     examples=[
-        "kubectl incident open --type HighCPU --service api-gateway --host api-gateway-03",
+        "kubectl incident open --type DiskFull --service shop --host shop-1 -n prod",
         "kubectl incident watch high-cpu-7xk2p -n prod",
         "kubectl incident describe high-cpu-7xk2p -n prod",
         "kubectl incident stats --since 30d",

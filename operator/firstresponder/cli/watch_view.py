@@ -27,7 +27,7 @@ class Story:
 
     def __init__(self) -> None:
         self._phase: Phase | None = None
-        self._question: Headline | None = None
+        self._said: Headline | None = None
         self._day = ""
         # An entry is known by when and what; its details may be shortened later, and entries in the middle dropped.
         self._entries: Counter[tuple[datetime, str]] = Counter()
@@ -38,19 +38,18 @@ class Story:
         if self._phase is None:
             yield from _title(report)
         yield from self._new_entries(report)
+        over, asks = status.phase in ENDS, status.phase == Phase.AWAITING_APPROVAL
         if status.phase != self._phase:
             self._phase = status.phase
-            said = "" if status.phase in ENDS or status.phase == Phase.AWAITING_APPROVAL else headline.happened
-            yield _row("", Text(f"→ {status.phase.value}", style=COLOURS.get(status.phase, "bold")), Text(said))
-        question = headline if status.phase == Phase.AWAITING_APPROVAL else None
-        if question is not None and question != self._question:
+            doing = Text(headline.happened if not over and not asks else "")
+            yield _row("", Text(f"→ {status.phase.value}", style=COLOURS.get(status.phase, "bold")), doing)
+        said = headline if over or asks else None
+        if said is not None and said != self._said:
             yield Text()
-            yield from _told(headline)
-            yield Text()
-        self._question = question
-        if status.phase in ENDS:
-            yield Text()
-            yield from _told(headline)
+            yield from _told(said)
+            if asks:
+                yield Text()
+        self._said = said
 
     def _new_entries(self, report: Report) -> Iterator[RenderableType]:
         status = report.incident.status
