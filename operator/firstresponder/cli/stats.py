@@ -75,7 +75,7 @@ def stats(
             unreadable += 1
     if unreadable:
         click.echo(
-            f"Warning: {unreadable} incidents cannot be read and are not counted (is this plugin older than the "
+            f"Warning: incidents that cannot be read and are not counted: {unreadable} (is this plugin older than the "
             "operator?)",
             err=True,
         )

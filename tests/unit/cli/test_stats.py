@@ -147,7 +147,7 @@ def test_json_has_the_same_numbers(cluster: Full) -> None:
 
 def test_an_incident_that_cannot_be_read_hides_no_other_and_is_not_hidden(cluster: Full) -> None:
     result = run("--type", "HighCPU")
-    assert result.stderr.startswith("Warning: 1 incidents cannot be read and are not counted")
+    assert result.stderr.startswith("Warning: incidents that cannot be read and are not counted: 1 ")
     assert "HighCPU" in result.stdout
     assert "Unheard" not in result.stdout
     assert "\x1b" not in result.output
