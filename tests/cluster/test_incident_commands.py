@@ -8,10 +8,7 @@ import pty
 import re
 import select
 import signal
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +23,7 @@ from firstresponder.cli.follow import states
 from tests.cluster.test_cli import GROUP, plugin, waiting
 from tests.testbed.api import ApiError
 from tests.testbed.cluster import ALICE, MALLORY, Cluster
+from tests.testbed.following import following
 from tests.testbed.processes import wait_until
 from tests.testbed.proxy import Proxy
 from tests.unit.incident.world import World, awaiting_approval, high_cpu, recovered
@@ -33,46 +31,6 @@ from tests.unit.incident.world import World, awaiting_approval, high_cpu, recove
 ABOUT = ["--type", "HighCPU", "--service", "api-gateway", "--host", "api-gateway-03"]
 PATIENCE = 30.0
 """Seconds for what takes a moment."""
-
-
-class Following:
-    """A plugin that runs while the test goes on."""
-
-    def __init__(self, process: subprocess.Popen[str], out: Path, err: Path) -> None:
-        self.process = process
-        self._out, self._err = out, err
-
-    @property
-    def out(self) -> str:
-        return self._out.read_text()
-
-    @property
-    def err(self) -> str:
-        return self._err.read_text()
-
-    def wait_for(self, text: str) -> None:
-        wait_until(lambda: text in self.out or self.process.poll() is not None, PATIENCE, f"{text!r} to be told")
-        assert text in self.out, (self.out, self.err)
-
-    def end(self) -> int:
-        code = self.process.wait(PATIENCE)
-        assert "Traceback" not in self.err
-        assert "\x1b" not in self.out + self.err
-        return code
-
-
-@contextmanager
-def following(cluster: Cluster, tmp_path: Path, *words: str, port: int | None = None) -> Iterator[Following]:
-    """`kubectl` as alice, its output in files; `port` leads it through a proxy."""
-    out, err = tmp_path / "out", tmp_path / "err"
-    kubectl = cluster.environment(ALICE) | {"KUBECONFIG": str(cluster.kubeconfig(ALICE, port=port))}
-    with out.open("w") as stdout, err.open("w") as stderr:
-        process = subprocess.Popen(["kubectl", *words], env=kubectl, stdout=stdout, stderr=stderr, text=True)
-    try:
-        yield Following(process, out, err)
-    finally:
-        process.kill()
-        process.wait()
 
 
 class Played:

@@ -8,6 +8,7 @@ its own end. Such tests take no other fixture, and leave the cluster as it is fo
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import secrets
 import subprocess
@@ -121,6 +122,12 @@ class EmptyScene:
     def wait_until_reached(self, *moments: Moment) -> None:
         for moment in moments:
             self.stage.wait(lambda: moment.reached, f"the operator to be at {moment.point}")  # noqa: B023
+
+    def statistics(self) -> dict[str, Any]:
+        """What `kubectl incident stats` tells alice of this namespace."""
+        told = self.cluster.kubectl("incident", "stats", "-n", self.namespace, "-o", "json", user=ALICE).stdout
+        found: dict[str, Any] = json.loads(told)
+        return found
 
     def escalated(self, incident: str, reason: str) -> dict[str, Any]:
         """The status of an incident that must end in the hands of a human for this reason."""
