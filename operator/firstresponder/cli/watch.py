@@ -7,13 +7,13 @@ import sys
 import click
 
 from firstresponder.api.base import duration_seconds
-from firstresponder.api.incident import Phase
+from firstresponder.api.incident import ENDS, Phase
 from firstresponder.cli.cluster import Cluster
 from firstresponder.cli.follow import states
 from firstresponder.cli.manual import Manual
 from firstresponder.cli.options import cluster_options, incident_argument
 from firstresponder.cli.terminal import line_console
-from firstresponder.cli.watch_view import ENDS, Story
+from firstresponder.cli.watch_view import Story
 from firstresponder.incident.report import report_of
 
 EXITS = {

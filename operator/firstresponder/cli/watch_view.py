@@ -11,13 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from firstresponder.api.base import format_time
-from firstresponder.api.incident import Phase
+from firstresponder.api.incident import ENDS, Phase
 from firstresponder.cli.incident_view import COLOURS
 from firstresponder.cli.terminal import labelled
 from firstresponder.incident.report import Headline, Report, hosts_text
 
-ENDS = frozenset({Phase.RESOLVED, Phase.ESCALATED})
-"""Phases that nothing follows."""
 _CLOCK, _EVENT = 9, 18
 """Columns of the time, and of what happened."""
 

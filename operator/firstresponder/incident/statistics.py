@@ -11,9 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from firstresponder.api.incident import Incident, Phase, RevisionReference
-
-_ENDS = frozenset({Phase.RESOLVED, Phase.ESCALATED})
+from firstresponder.api.incident import ENDS, Incident, Phase, RevisionReference
 
 
 @dataclass(frozen=True)
@@ -147,7 +145,7 @@ def detected(incident: Incident) -> datetime:
 
 def figures(incidents: Sequence[Incident]) -> Figures:
     """The numbers of these incidents."""
-    over = [each for each in incidents if each.status.phase in _ENDS]
+    over = [each for each in incidents if each.status.phase in ENDS]
     resolved = [each for each in over if each.status.phase == Phase.RESOLVED]
     indicators = [each.status.sli for each in over if each.status.sli is not None]
     judged = [each.fix_correct for each in indicators if each.fix_correct is not None]

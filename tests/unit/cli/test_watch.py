@@ -192,7 +192,9 @@ def test_the_exit_status_says_how_it_ended(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_watch_that_is_cut_or_ends_is_begun_again_from_a_fresh_look(monkeypatch: pytest.MonkeyPatch) -> None:
     first, *_, last = states = lived()
     middle = states[len(states) // 2]
-    cluster = Scripted([first, cut(), Refused("not yet ready"), middle, middle, last], [[cut()], [], [cut()]])
+    cluster = Scripted(
+        [first, cut(), Refused("not yet ready"), middle, middle, last], [[cut()], [], [Refused("starting")]]
+    )
     result = watched(monkeypatch, cluster)
     assert result.exit_code == 0
     assert result.stdout.count("Detected") == 1
