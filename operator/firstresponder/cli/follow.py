@@ -40,13 +40,13 @@ def states(cluster: Cluster, name: str, seconds: float | None) -> Iterator[Incid
                 yield state
         except (NoAnswer, Refused):  # also of somebody who may read but not watch
             time.sleep(_PAUSE)
-        incident = _again(cluster, incident)
+        incident = _again(cluster, incident, end)
     raise _deleted(cluster, incident)
 
 
-def _again(cluster: Cluster, incident: Incident) -> Incident:
-    """The incident as it is now, however long that takes within our patience."""
-    give_up = time.monotonic() + _PATIENCE
+def _again(cluster: Cluster, incident: Incident, end: float) -> Incident:
+    """The incident as it is now, however long that takes within our patience, and until the end."""
+    give_up = min(time.monotonic() + _PATIENCE, end)
     told = False
     while True:
         try:
@@ -55,7 +55,7 @@ def _again(cluster: Cluster, incident: Incident) -> Incident:
             if time.monotonic() >= give_up:
                 raise
             if not told:
-                click.echo(f"{problem.message}; trying again for {_PATIENCE:.0f} seconds", err=True)
+                click.echo(f"{problem.message}; trying again", err=True)
                 told = True
             time.sleep(_PAUSE)
             continue
