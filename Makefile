@@ -57,15 +57,17 @@ lint: need-lint $(INSTALLED) ## Style, types, layers, shell scripts, generated f
 	try .venv/bin/python -m firstresponder.kube.manifests --check; \
 	try .venv/bin/python -m firstresponder.evidence.reference --check; \
 	try .venv/bin/python -m firstresponder.runbooks.reference --check; \
+	try .venv/bin/python -m firstresponder.cli.reference --check; \
 	try .venv/bin/kubectl-runbook lint runbooks examples deploy/watched-namespace; \
 	[ -z "$$failed" ] || { echo "lint failed:$$failed"; exit 1; }
 
-generate: $(INSTALLED) ## Write crds/, schemas/, deploy/, docs/diagnostics.md and docs/runbooks/ from what they tell of
+generate: $(INSTALLED) ## Write crds/, schemas/, deploy/, docs/{diagnostics,commands}.md and docs/runbooks/
 	@.venv/bin/python -m firstresponder.api.generate
 	@.venv/bin/python -m firstresponder.api.schemas
 	@.venv/bin/python -m firstresponder.kube.manifests
 	@.venv/bin/python -m firstresponder.evidence.reference
 	@.venv/bin/python -m firstresponder.runbooks.reference
+	@.venv/bin/python -m firstresponder.cli.reference
 
 lock: $(INSTALLED) ## Compile requirements.lock anew from pyproject.toml
 	@$(FIND_UV); $$uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \

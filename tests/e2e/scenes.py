@@ -8,9 +8,12 @@ its own end. Such tests take no other fixture, and leave the cluster as it is fo
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import secrets
+import subprocess
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeGuard
@@ -120,6 +123,12 @@ class EmptyScene:
         for moment in moments:
             self.stage.wait(lambda: moment.reached, f"the operator to be at {moment.point}")  # noqa: B023
 
+    def statistics(self) -> dict[str, Any]:
+        """What `kubectl incident stats` tells alice of this namespace."""
+        told = self.cluster.kubectl("incident", "stats", "-n", self.namespace, "-o", "json", user=ALICE).stdout
+        found: dict[str, Any] = json.loads(told)
+        return found
+
     def escalated(self, incident: str, reason: str) -> dict[str, Any]:
         """The status of an incident that must end in the hands of a human for this reason."""
         status = self.stage.wait_until_ended(incident)
@@ -138,6 +147,15 @@ class Scene(EmptyScene):
         self.first_invocation = truth.invocation(self.host)
         return self
 
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            with suppress(OSError, subprocess.SubprocessError):  # the host may be frozen, or down
+                ledger = ["sh", "-c", "tail -n +1 /var/lib/firstresponder/claims/*/*"]
+                error.add_note(f"The host's ledger:\n{self.host.run(ledger, check=False, timeout=5).stdout}")
+        super().__exit__(kind, error, trace)
+
     def incident(self, runbook: dict[str, Any] = RUNBOOK) -> str:
         """An incident about the leaking host that waits for approval."""
         self.stage.add_runbook(runbook)
@@ -147,11 +165,15 @@ class Scene(EmptyScene):
         self.stage.request_of(incident)
         return incident
 
-    def slow_restart(self, seconds: int) -> None:
-        """Make the start of the service take this long from now on."""
-        drop_in = f"[Service]\nExecStartPre=/bin/sleep {seconds}\n"
-        self.host.write("/etc/systemd/system/api-gateway.service.d/slow.conf", drop_in)
+    def hold_restart(self) -> None:
+        """From now on a start of the service waits until it is let go on, or the host boots again."""
+        wait = "/bin/sh -c 'while [ -e /run/held ]; do sleep 0.1; done'"
+        self.host.write("/etc/systemd/system/api-gateway.service.d/held.conf", f"[Service]\nExecStartPre={wait}\n")
+        self.host.run(["touch", "/run/held"])
         self.host.run(["systemctl", "daemon-reload"])
+
+    def let_restart_go_on(self) -> None:
+        self.host.run(["rm", "/run/held"])
 
     def wait_until_claimed(self) -> None:
         """Until the host has begun the action."""

@@ -16,7 +16,7 @@ from tests.testbed.stage import Stage
 
 
 def test_an_incident_goes_on_when_the_api_server_restarts_while_it_waits_and_while_it_acts(scene: Scene) -> None:
-    scene.slow_restart(seconds=3)
+    scene.hold_restart()
     operator = scene.operator()
     incident = scene.incident()
     scene.cluster.restart_api_server()
@@ -25,6 +25,7 @@ def test_an_incident_goes_on_when_the_api_server_restarts_while_it_waits_and_whi
     scene.wait_until_claimed()
     assert truth.results(scene.host) == []
     scene.cluster.stop_api_server()
+    scene.let_restart_go_on()
     scene.stage.wait(lambda: truth.results(scene.host) != [], "the command to end")
     scene.cluster.start_api_server()
     scene.assert_resolved_by_one_restart(incident)

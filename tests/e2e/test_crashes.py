@@ -38,7 +38,7 @@ def test_an_operator_killed_at_a_moment_and_started_again_resolves_with_one_rest
 
 def test_an_operator_killed_while_the_command_runs_learns_the_result_from_the_ledger(scenes: Scenes) -> None:
     with scenes.open() as scene:
-        scene.slow_restart(seconds=8)
+        scene.hold_restart()
         doomed = scene.operator()
         incident = scene.incident()
         scene.approve(incident)
@@ -47,6 +47,7 @@ def test_an_operator_killed_while_the_command_runs_learns_the_result_from_the_le
         assert scene.stage.phase(incident) == "Acting"
         scene.operator()
         assert not truth.results(scene.host), "the command was to outlast the operator's start"
+        scene.let_restart_go_on()
         scene.assert_resolved_by_one_restart(incident)
 
 

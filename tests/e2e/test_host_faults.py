@@ -44,7 +44,7 @@ def test_a_host_that_reboots_in_mid_action_leaves_an_indeterminate_attempt_that_
     scenes: Scenes, hard: bool
 ) -> None:
     with scenes.open() as scene:
-        scene.slow_restart(seconds=5)
+        scene.hold_restart()
         scene.operator()
         incident = scene.incident()
         scene.approve(incident)
@@ -145,12 +145,13 @@ def test_a_host_with_a_full_disk_refuses_the_order_and_it_never_runs(scenes: Sce
 
 def test_a_disk_that_fills_up_during_the_action_does_not_hide_its_result(scenes: Scenes) -> None:
     with scenes.open() as scene:
-        scene.slow_restart(seconds=3)
+        scene.hold_restart()
         scene.operator()
         incident = scene.incident()
         scene.approve(incident)
         scene.wait_until_claimed()
         scene.host.fill_disk()
+        scene.let_restart_go_on()
         scene.assert_resolved_by_one_restart(incident)
 
 
@@ -188,13 +189,14 @@ def test_an_expired_order_never_runs(scenes: Scenes, late: str) -> None:
 
 def test_a_connection_cut_during_the_restart_still_brings_the_result(scenes: Scenes) -> None:
     with scenes.open() as scene:
-        scene.slow_restart(seconds=3)
+        scene.hold_restart()
         scene.operator()
         incident = scene.incident()
         scene.approve(incident)
         scene.wait_until_claimed()
         scene.host.run(["loginctl", "kill-user", "--signal=KILL", scene.host.act_user])
         assert truth.results(scene.host) == []
+        scene.let_restart_go_on()
         scene.assert_resolved_by_one_restart(incident)
         assert truth.acting_logins(scene.host) > 1
 

@@ -37,3 +37,9 @@ def test_a_second_incident_of_the_same_cause_waits_and_a_later_one_is_a_recurren
         assert earlier["sli"]["fixCorrect"] is False
         assert [each["relation"] for each in earlier["relatedIncidents"]] == ["Recurrence"]
         assert len(truth.claims(scene.host)) == 1
+
+        (unhealthy,) = scene.statistics()["types"]
+        assert unhealthy["resolved"] == {"count": 2, "of": 3, "rate": 2 / 3}
+        assert (unhealthy["resolved_by_fix"], unhealthy["resolved_by_itself"]) == (1, 1)
+        assert unhealthy["escalated"] == {"count": 1, "of": 3, "rate": 1 / 3}
+        assert unhealthy["incorrect_fixes"] == {"count": 1, "of": 1, "rate": 1.0}

@@ -84,7 +84,8 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _aware(moment: datetime) -> datetime:
+def aware(moment: datetime) -> datetime:
+    """The same time, if it says its zone. Raises ValueError."""
     if moment.tzinfo is None:
         raise ValueError("a time needs its zone, as in 2026-03-14T03:07:12Z")
     return moment
@@ -136,7 +137,7 @@ ApprovalPeriod = Annotated[
 """How long an approval may be waited for: a host refuses orders that expire more than 24 hours ahead."""
 Time = Annotated[
     datetime,
-    AfterValidator(_aware),
+    AfterValidator(aware),
     PlainSerializer(format_time, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]

@@ -48,6 +48,10 @@ class Phase(StrEnum):
     ESCALATED = "Escalated"
 
 
+ENDS = frozenset({Phase.RESOLVED, Phase.ESCALATED})
+"""Phases that nothing follows."""
+
+
 class HostAssignment(ApiModel):
     """A host and the role that it plays."""
 

@@ -17,8 +17,11 @@ from rich.console import Console
 
 from firstresponder.api.approvalrequest import ApprovalRequest, Review
 from firstresponder.api.base import condition
-from firstresponder.cli.cluster import Cluster, Refused, cluster_options
+from firstresponder.cli.cluster import Cluster, Refused
+from firstresponder.cli.manual import Manual
+from firstresponder.cli.options import cluster_options
 from firstresponder.cli.packet_view import packet_view, reviews_view
+from firstresponder.cli.suggest import requests
 from firstresponder.cli.terminal import console
 from firstresponder.cli.verified_packet import Tampered, verified_packet
 from firstresponder.incident.packet_text import packet_text
@@ -30,52 +33,60 @@ Verdict = Literal["Approved", "Denied"]
 _REQUEST_KINDS = ("approvalrequest", "approvalrequests", "apr")
 _INCIDENT_KINDS = ("incident", "incidents", "inc")
 
-_HELP = """
-NAME is an ApprovalRequest, or an Incident, whose open request is then meant. Where a name could be either, write
-approvalrequest/NAME or incident/NAME.
-
-What is proposed is shown first, with its evidence, its risk and the very order that the host would receive. The
-packet's digest is computed anew, so what is shown is what runs. Your answer is stored under your own user name in
-spec.reviews and is final; one denial stops the action.
-
-\b
-Exit codes: 0  written (or already answered so by you)
-            1  refused by the API server or by a check here, or declined by you
-            2  wrong usage, no usable kubeconfig, or no answer from the API server
-"""
+_EXITS = {
+    0: "written, or already answered so by you",
+    1: "refused by the API server or by a check here, or declined by you",
+    2: "wrong usage, no usable kubeconfig, or no answer from the API server",
+}
 
 
-def _command(summary: str, example: str) -> Callable[[Callable[..., None]], click.Command]:
-    """The options that both commands have."""
+def _answering(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The argument and the options that both commands have."""
+    command = cluster_options(command)
+    command = click.option("--yes", is_flag=True, help="Answer yes to every question; for use without a terminal.")(
+        command
+    )
+    command = click.option("--comment", metavar="TEXT", help="Why; stored with the answer, at most 1024 characters.")(
+        command
+    )
+    return click.argument(
+        "name",
+        shell_complete=requests,
+        help="The name of an ApprovalRequest, or of an Incident, whose open request is then meant. Where it could be "
+        "either: approvalrequest/NAME or incident/NAME.",
+    )(command)
 
-    def decorate(function: Callable[..., None]) -> click.Command:
-        function = cluster_options(function)
-        function = click.option(
-            "--yes", is_flag=True, help="Answer yes to every question; for use without a terminal."
-        )(function)
-        function = click.option(
-            "--comment", metavar="TEXT", help="Why; stored with the answer, at most 1024 characters."
-        )(function)
-        function = click.argument("name")(function)
-        settings = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
-        return click.command(help=f"{summary}\n{_HELP}\n\b\nExample:\n{example}", context_settings=settings)(function)
 
-    return decorate
-
-
-@_command(
-    "Approve what an incident's decision packet proposes.",
-    '  kubectl approve high-cpu-7xk2p -n prod --comment "checked with the shop team"',
+@click.command(
+    "kubectl approve",
+    cls=Manual,
+    exits=_EXITS,
+    examples=['kubectl approve high-cpu-7xk2p -n prod --comment "checked with the shop team"'],
 )
+@_answering
 def approve(**arguments: Any) -> None:
+    """Approve what an incident's decision packet proposes.
+
+    What is proposed is shown first, with its evidence, its risk and the very order that the host would receive. The
+    packet's digest is computed anew, so what is shown is what runs. Your answer is stored under your own user name in
+    spec.reviews and is final.
+    """
     _answer("Approved", **arguments)
 
 
-@_command(
-    "Deny what an incident's decision packet proposes; a human takes over.",
-    '  kubectl deny high-cpu-7xk2p -n prod --comment "not during the sale"',
+@click.command(
+    "kubectl deny",
+    cls=Manual,
+    exits=_EXITS,
+    examples=['kubectl deny high-cpu-7xk2p -n prod --comment "not during the sale"'],
 )
+@_answering
 def deny(**arguments: Any) -> None:
+    """Deny what an incident's decision packet proposes; a human takes over.
+
+    What is proposed is shown first, as for kubectl approve. Your answer is stored under your own user name in
+    spec.reviews and is final; one denial stops the action.
+    """
     _answer("Denied", **arguments)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import click
 import yaml
-from kubernetes import config
+from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException
 from pydantic import ValidationError
@@ -23,10 +25,11 @@ from firstresponder.api.incident import Incident
 from firstresponder.safety.neutralise import neutralise
 
 _DEFAULT_KUBECONFIG = "~/.kube/config"
-_TIMEOUT = (10, 30)
+_PATIENCE = (10.0, 30.0)
 """Seconds to connect and to wait for an answer."""
+_PAGE = 500
+_NAMED_AFTER_A_KIND = re.compile(r"(?:incidents?|inc)(?:\.[a-z0-9.]+)?/")
 
-C = TypeVar("C", bound=Callable[..., Any])
 R = TypeVar("R", bound=Resource)
 
 
@@ -42,41 +45,45 @@ class NoAnswer(click.ClickException):
     exit_code = 2
 
 
-def cluster_options(command: C) -> C:
-    """The options of kubectl that say which cluster, who and where."""
-    command = click.option("--context", metavar="NAME", help="The kubeconfig's context to use.")(command)
-    command = click.option(
-        "--kubeconfig", metavar="FILE", help="The kubeconfig file; otherwise $KUBECONFIG or ~/.kube/config."
-    )(command)
-    return click.option(
-        "-n", "--namespace", metavar="NS", help="The namespace; otherwise that of the context, otherwise default."
-    )(command)
-
-
 class Cluster:
     """Requests of the caller. Every method raises Refused with the API server's words, or NoAnswer."""
 
-    def __init__(self, api: Any, namespace: str, flags: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, api: Any, namespace: str, flags: tuple[str, ...] = (), patience: tuple[float, float] = _PATIENCE
+    ) -> None:
         self._api = api
+        self._patience = patience
         self.namespace = namespace
         self.flags = flags
         """What kubectl needs on its command line to reach the same cluster."""
 
     @classmethod
-    def connect(cls, kubeconfig: str | None, context: str | None, namespace: str | None) -> Cluster:
-        """The cluster that kubectl would talk to with the same options. Raises NoAnswer."""
-        files = kubeconfig or os.environ.get("KUBECONFIG") or _DEFAULT_KUBECONFIG
+    def connect(
+        cls,
+        kubeconfig: str | None,
+        context: str | None,
+        namespace: str | None,
+        *,
+        patience: tuple[float, float] = _PATIENCE,
+    ) -> Cluster:
+        """The cluster that kubectl would talk to with the same options. Raises NoAnswer.
+
+        ``patience`` is how many seconds each request may take to connect, and then to be answered.
+        """
+        files = kubeconfig_files(kubeconfig)
         try:
             name = context or _current_context(files)
             library: Any = config  # it has no types
             contexts, active = library.list_kube_config_contexts(files)
             chosen = next((each for each in contexts if each["name"] == name), active)
-            api = library.new_client_from_config(files, context=name)
+            configuration: Any = client.Configuration()
+            configuration.retries = False  # one clear answer; what is asked again is asked knowingly
+            api = library.new_client_from_config(files, context=name, client_configuration=configuration)
         except (ConfigException, OSError, yaml.YAMLError, KeyError, TypeError) as error:
             raise NoAnswer(f"no usable kubeconfig ({neutralise(files, 300)}): {neutralise(str(error), 500)}") from None
         given = (("--kubeconfig", kubeconfig), ("--context", context))
         flags = tuple(f"{flag}={value}" for flag, value in given if value)
-        return cls(api, namespace or chosen["context"].get("namespace") or "default", flags)
+        return cls(api, namespace or chosen["context"].get("namespace") or "default", flags, patience)
 
     def whoami(self) -> str:
         """The caller's user name, as the API server knows it."""
@@ -89,9 +96,59 @@ class Cluster:
         """The incident of that name, if there is one."""
         return self._get(Incident, name)
 
+    def the_incident(self, name: str) -> Incident:
+        """The incident of that name, which may be written as in ``incident/NAME``. Refused where there is none."""
+        name = _NAMED_AFTER_A_KIND.sub("", name, count=1)
+        incident = self.incident(name)
+        if incident is None:
+            raise Refused(f"there is no incident {neutralise(name, 256)} in namespace {self.namespace}")
+        return incident
+
+    def items(self, kind: type[Resource], *, everywhere: bool = False) -> Iterator[dict[str, Any]]:
+        """All objects of a kind in the namespace, or in every one, as they are stored, however many pages they fill."""
+        path = f"/apis/{GROUP}/{VERSION}/{kind.plural}" if everywhere else self._path(kind)
+        query = {"limit": str(_PAGE)}
+        while True:
+            answer = self._request("GET", path, query=query)
+            yield from answer["items"]
+            if not (rest := answer["metadata"].get("continue")):
+                return
+            query["continue"] = rest
+
+    def create(self, incident: Mapping[str, JSON], *, dry_run: bool = False) -> dict[str, Any]:
+        """Create an incident; as it is stored then, or with ``dry_run`` as it would be. Unknown fields are refused."""
+        query = {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry_run else {})
+        created: dict[str, Any] = self._request("POST", self._path(Incident), incident, query=query)
+        return created
+
+    def changes(self, incident: Incident, within: int) -> Iterator[tuple[str, Incident]]:
+        """Each change (ADDED, MODIFIED or DELETED) after the state given, for so many seconds.
+
+        It ends early where the API server no longer remembers that state: read the incident again.
+        """
+        query = {
+            "watch": "true",
+            "fieldSelector": f"metadata.name={incident.name}",
+            "resourceVersion": incident.metadata.resource_version,
+            "timeoutSeconds": str(within),
+        }
+        # A connection that died without a word is noticed soon after the end of the time.
+        patience = (self._patience[0], self._patience[1] + within)
+        response = self._send("GET", self._path(Incident), query=query, patience=patience)
+        with self._answering(), response.response as stream:
+            for line in stream:
+                change = json.loads(line)
+                if change["type"] == "ERROR":  # 410 Gone above all
+                    return
+                yield change["type"], _read(Incident, change["object"])
+
     def request(self, name: str) -> ApprovalRequest | None:
         """The approval request of that name, if there is one."""
         return self._get(ApprovalRequest, name)
+
+    def namespaces(self) -> list[str]:
+        """The names of all namespaces."""
+        return [each["metadata"]["name"] for each in self._request("GET", "/api/v1/namespaces")["items"]]
 
     def revision(self, name: str) -> Mapping[str, JSON] | None:
         """The data of the ControllerRevision of that name, if there is one."""
@@ -115,40 +172,69 @@ class Cluster:
         except _NotFound:
             return None
 
-    def _path(self, kind: type[Resource], name: str) -> str:
+    def _path(self, kind: type[Resource], name: str | None = None) -> str:
         namespace = quote(self.namespace, safe="")
-        return f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{kind.plural}/{quote(name, safe='')}"
+        collection = f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{kind.plural}"
+        return collection if name is None else f"{collection}/{quote(name, safe='')}"
 
-    def _request(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
-        try:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        content_type: str = "application/json",
+        query: Mapping[str, str] | None = None,
+    ) -> Any:
+        response = self._send(method, path, body, content_type, query)
+        with self._answering():
+            return json.loads(response.read())
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        content_type: str = "application/json",
+        query: Mapping[str, str] | None = None,
+        patience: tuple[float, float] | None = None,
+    ) -> Any:
+        """The response whose content is still to be read."""
+        with self._answering():
             method, url, headers, body, _ = self._api.param_serialize(
                 method,
                 path,
+                query_params=list((query or {}).items()),
                 header_params={"Accept": "application/json", "Content-Type": content_type},
                 body=body,
                 auth_settings=["BearerToken"],
             )
-            response = self._api.call_api(method, url, headers, body, _request_timeout=_TIMEOUT)
-            text = response.read()
-        except (HTTPError, ApiException, OSError) as error:
+            response = self._api.call_api(method, url, headers, body, _request_timeout=patience or self._patience)
+            if response.status >= 400:
+                raise _refusal(response.status, response.read())
+            return response
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except (HTTPError, ApiException, OSError, ValueError) as error:
             where = neutralise(str(self._api.configuration.host), 300)
             raise NoAnswer(f"no answer from {where}: {neutralise(str(error), 500)}") from None
-        if response.status >= 400:
-            raise _refusal(response.status, text)
-        return json.loads(text)
 
 
 class _NotFound(Refused):
-    """There is no such object, or no such kind."""
+    """There is no such object."""
 
 
 def _refusal(code: int, text: bytes) -> Refused:
     """The API server's own words, which say what a policy or a role did not allow."""
     try:
-        message = str(json.loads(text)["message"])
-    except (ValueError, KeyError, TypeError):
-        message = f"HTTP {code}: {text[:300].decode('utf-8', 'replace')}"
-    return (_NotFound if code == 404 else Refused)(neutralise(message, 4096))
+        status = json.loads(text)
+        message, named = str(status["message"]), bool((status.get("details") or {}).get("name"))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        message, named = f"HTTP {code}: {text[:300].decode('utf-8', 'replace')}", False
+    # A kind that is not served is also a 404, but one that names no object.
+    return (_NotFound if code == 404 and named else Refused)(neutralise(message, 4096))
 
 
 def _read(kind: type[R], body: Any) -> R:
@@ -159,6 +245,11 @@ def _read(kind: type[R], body: Any) -> R:
         field = ".".join(str(part) for part in first["loc"])
         message = neutralise(f"{kind.__name__}: {field}: {first['msg']}", 500)
         raise Refused(f"{message} (is this plugin older than the operator?)") from None
+
+
+def kubeconfig_files(given: str | None) -> str:
+    """Where kubectl would look: one file, or several as in $KUBECONFIG."""
+    return given or os.environ.get("KUBECONFIG") or _DEFAULT_KUBECONFIG
 
 
 def _current_context(files: str) -> str | None:

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from firstresponder.api.incident import Phase
+from firstresponder.api.incident import Incident, Phase
 from firstresponder.cli.packet_view import findings_view, packet_view, reviews_view
 from firstresponder.cli.terminal import heading, labelled, pairs
 from firstresponder.incident.attempts import attempt_name
@@ -24,7 +24,7 @@ from firstresponder.incident.report import (
     values_text,
 )
 
-_COLOURS = {
+COLOURS = {
     Phase.AWAITING_APPROVAL: "bold yellow",
     Phase.ACTING: "bold yellow",
     Phase.RESOLVED: "bold green",
@@ -61,7 +61,7 @@ def _top(report: Report) -> Iterator[RenderableType]:
     yield Text.assemble(
         (f"Incident {incident.name}", "bold"),
         f" (namespace {incident.namespace}): ",
-        (phase.value, _COLOURS.get(phase, "bold")),
+        (phase.value, COLOURS.get(phase, "bold")),
     )
     to_do = Text(headline.to_do, style="bold")
     if headline.command is not None:
@@ -223,6 +223,14 @@ def _afterwards(report: Report) -> Iterator[RenderableType]:
     if sli is not None and sli.mttr_seconds is not None:
         found = duration_text(sli.mttd_seconds or 0)
         yield Text(f"\nDetected → begun in {found}, begun → resolved in {duration_text(sli.mttr_seconds)}")
+    if status.phase == Phase.RESOLVED and sli is not None and sli.fix_correct:
+        yield Text("\nShould the fix turn out to be wrong, mark it, so that it counts in the false-action rate:")
+        yield Text(_mark_incorrect(report.incident))
+
+
+def _mark_incorrect(incident: Incident) -> str:
+    patch = '{"spec":{"fixIncorrect":true}}'
+    return f"kubectl patch incident {incident.name} -n {incident.namespace} --type=merge \\\n    -p '{patch}'"
 
 
 def _table(*columns: str) -> Table:

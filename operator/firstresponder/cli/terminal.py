@@ -12,6 +12,8 @@ from rich.text import Text
 
 LABEL = 10
 """Columns of the labels at the left."""
+_UNBOUNDED = 100_000
+"""Columns; more than any line has."""
 
 
 def console() -> Console:
@@ -19,6 +21,14 @@ def console() -> Console:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # whatever a locale lacks, no traceback
     return Console(force_terminal=sys.stdout.isatty(), markup=False, emoji=False, highlight=False)
+
+
+def line_console() -> Console:
+    """The same, for lines that come one by one: in a pipe none is folded, so that other programs can read them."""
+    out = console()
+    if not out.is_terminal:
+        out.width = _UNBOUNDED
+    return out
 
 
 def labelled(rows: Iterable[tuple[str, RenderableType]]) -> Table:

@@ -296,11 +296,3 @@ def test_text_of_a_host_cannot_command_the_terminal(cluster: InMemory) -> None:
     output = run(approve, "high-cpu-1-1", "--yes").output
     assert "\x1b" not in output
     assert "\\x1b[2J[bold]gone[/bold] :warning: password=[redacted]" in re.sub(r"\s+", " ", output)
-
-
-@pytest.mark.parametrize(("command", "name"), [(approve, "approve"), (deny, "deny")])
-def test_the_help_has_an_example_and_the_exit_codes(command: click.Command, name: str) -> None:
-    text = run(command, "--help").output
-    assert f"kubectl {name} high-cpu-7xk2p -n prod" in text
-    assert "Exit codes: 0" in text
-    assert "2  wrong usage" in text

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from firstresponder.cli.terminal import console
+from firstresponder.cli.terminal import console, line_console
 
 
 class Stream(io.TextIOWrapper):
@@ -51,3 +51,20 @@ def test_markup_of_others_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_character_that_the_locale_lacks_is_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert printed(monkeypatch, Stream(terminal=False, encoding="ascii"), "a → b") == "a \\u2192 b\n"
+
+
+@pytest.mark.parametrize("width", ["80", "200"])
+def test_a_line_of_its_own_is_folded_for_a_person_and_stays_one_line_in_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, width: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    line = "word " * 100 + "end"
+    for terminal in (True, False):
+        stream = Stream(terminal=terminal)
+        monkeypatch.setattr("sys.stdout", stream)
+        line_console().print(line)
+        stream.flush()
+        assert isinstance(stream.buffer, io.BytesIO)
+        lines = stream.buffer.getvalue().decode().splitlines()
+        assert (len(lines) > 1) == terminal
+        assert " ".join(" ".join(lines).split()) == line

@@ -1,0 +1,70 @@
+"""An incident as it changes: through watches that are cut, API servers that restart, and history that is forgotten."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+
+import click
+
+from firstresponder.api.incident import Incident
+from firstresponder.cli.cluster import Cluster, NoAnswer, Refused
+
+_ROUND = 60
+"""Seconds that one watch lasts; then the incident is read again, so that a dead connection is noticed."""
+_PATIENCE = 120.0
+"""Seconds without an answer after which it is given up: a restart of an API server takes less."""
+_PAUSE = 1.0
+"""Seconds between two tries."""
+
+
+def states(cluster: Cluster, name: str, seconds: float | None) -> Iterator[Incident]:
+    """The incident as it is now and at each change, the same state perhaps more than once.
+
+    Ends after ``seconds``, or never. Raises Refused where there is no such incident or it is deleted, NoAnswer where
+    there is none at the beginning, or later for two minutes.
+    """
+    end = time.monotonic() + seconds if seconds is not None else math.inf
+    incident = cluster.the_incident(name)
+    uid = incident.metadata.uid
+    while incident.metadata.uid == uid:
+        yield incident
+        left = min(end - time.monotonic(), _ROUND)
+        if left <= 0:
+            return
+        try:
+            for change, state in cluster.changes(incident, within=math.ceil(left)):
+                if change == "DELETED":
+                    break
+                yield state
+        except (NoAnswer, Refused):  # also of somebody who may read but not watch
+            time.sleep(_PAUSE)
+        incident = _again(cluster, incident, end)
+    raise _deleted(cluster, incident)
+
+
+def _again(cluster: Cluster, incident: Incident, end: float) -> Incident:
+    """The incident as it is now, however long that takes within our patience, and until the end."""
+    give_up = min(time.monotonic() + _PATIENCE, end)
+    told = False
+    while True:
+        try:
+            found = cluster.incident(incident.name)
+        except (NoAnswer, Refused) as problem:  # an API server that starts refuses before it knows its roles
+            if time.monotonic() >= give_up:
+                raise
+            if not told:
+                click.echo(f"{problem.message}; trying again", err=True)
+                told = True
+            time.sleep(_PAUSE)
+            continue
+        if found is None:
+            raise _deleted(cluster, incident)
+        if told:
+            click.echo("The API server answers again.", err=True)
+        return found
+
+
+def _deleted(cluster: Cluster, incident: Incident) -> Refused:
+    return Refused(f"incident {incident.name} in namespace {cluster.namespace} was deleted")
