@@ -53,6 +53,7 @@ lint: need-lint $(INSTALLED) ## Style, types, layers, shell scripts, generated f
 	try .venv/bin/lint-imports --no-logo; \
 	try shellcheck $$(grep -IrlE '^#! ?/(usr/)?bin/(env )?(ba|da)?sh' .ci host tests/testbed); \
 	try .venv/bin/python -m firstresponder.api.generate --check; \
+	try .venv/bin/python -m firstresponder.api.reference --check; \
 	try .venv/bin/python -m firstresponder.api.schemas --check; \
 	try .venv/bin/python -m firstresponder.kube.manifests --check; \
 	try .venv/bin/python -m firstresponder.evidence.reference --check; \
@@ -61,8 +62,9 @@ lint: need-lint $(INSTALLED) ## Style, types, layers, shell scripts, generated f
 	try .venv/bin/kubectl-runbook lint runbooks examples deploy/watched-namespace; \
 	[ -z "$$failed" ] || { echo "lint failed:$$failed"; exit 1; }
 
-generate: $(INSTALLED) ## Write crds/, schemas/, deploy/, docs/{diagnostics,commands}.md and docs/runbooks/
+generate: $(INSTALLED) ## Write crds/, schemas/, deploy/ and the generated pages of docs/
 	@.venv/bin/python -m firstresponder.api.generate
+	@.venv/bin/python -m firstresponder.api.reference
 	@.venv/bin/python -m firstresponder.api.schemas
 	@.venv/bin/python -m firstresponder.kube.manifests
 	@.venv/bin/python -m firstresponder.evidence.reference

@@ -97,7 +97,7 @@ class HttpArguments(ApiModel):
     url: Template
     """The address as whoever asks reaches it; a template."""
     from_: Annotated[Literal["host", "operator"], Field(alias="from")] = "host"
-    """Who asks: the host itself, or the operator, as a client of the service would. Neither follows a redirect, and
+    """Who asks: the host itself, or the operator, as a client of the service would; neither follows a redirect, and
     the operator asks only the addresses of Hosts of the incident's namespace, as $(hosts.ROLE.address) gives them."""
 
 

@@ -75,7 +75,7 @@ class HostStatus(StatusModel):
 
 
 class Host(Resource):
-    """A systemd host. All kinds are namespaced: an incident can name only hosts of its own namespace."""
+    """A systemd host that incidents of its own namespace can name."""
 
     plural: ClassVar[str] = "hosts"
     printer_columns = (

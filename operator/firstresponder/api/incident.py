@@ -150,9 +150,9 @@ class IncidentSpec(ApiModel):
     runbook_ref: RunbookReference | None = None
     """The Runbook to use; otherwise the only one that matches."""
     abort: bool = False
-    """The human's brake: nothing further is started. One-way."""
+    """The human's brake: nothing further is started; once true it stays true."""
     fix_incorrect: bool = False
-    """A human's mark afterwards that the fix was wrong; counts in the false-action rate. One-way."""
+    """A human's mark afterwards that the fix was wrong; counts in the false-action rate; once true it stays true."""
 
 
 class RevisionReference(StatusModel):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from firstresponder.api.diagnostics import DurationTemplate
 from firstresponder.api.generate import ROOT, WithFieldDocstrings, write_or_check
+from firstresponder.api.reference import table
 from firstresponder.evidence.catalogue import PROBES
 from firstresponder.evidence.probe import Probe
 
@@ -49,8 +50,8 @@ def _section(probe: Probe[Any]) -> Iterator[str]:
         for name, argument in schema.get("properties", {}).items()
     ]
     if arguments:
-        yield _table(("Argument", "Type", "Default", "Meaning"), arguments)
-    yield _table(("Field", "Meaning"), ((f"`{name}`", meaning) for name, meaning in probe.fields.items()))
+        yield table(("Argument", "Type", "Default", "Meaning"), arguments)
+    yield table(("Field", "Meaning"), ((f"`{name}`", meaning) for name, meaning in probe.fields.items()))
 
 
 def _type(schema: dict[str, Any]) -> str:
@@ -92,11 +93,6 @@ def _size(size: int) -> str:
 
 def _plain(text: str) -> str:
     return re.sub(r"\s+", " ", text.replace("``", "`")).strip()
-
-
-def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [header, tuple("---" for _ in header), *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
 def files() -> dict[Path, str]:

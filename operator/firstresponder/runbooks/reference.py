@@ -16,6 +16,7 @@ import yaml
 from firstresponder.actions.action import kebab
 from firstresponder.api.base import Resource
 from firstresponder.api.generate import ROOT, write_or_check
+from firstresponder.api.reference import table
 from firstresponder.api.runbook import (
     Action,
     Escalate,
@@ -47,7 +48,7 @@ def files() -> dict[Path, str]:
     """The generated pages with their content, a table of contents among them."""
     catalogue = {path.stem: _read(path) for path in sorted(_CATALOGUE.glob("*.yaml"))}
     rows = [(f"[{name}]({name}.md)", _description(each)) for name, each in catalogue.items()]
-    index = "\n".join([_GENERATED, _INDEX, _table(("Runbook", "For"), rows)])
+    index = "\n".join([_GENERATED, _INDEX, table(("Runbook", "For"), rows)])
     return {_PAGES / "README.md": index} | {_PAGES / f"{name}.md": page(each) for name, each in catalogue.items()}
 
 
@@ -88,7 +89,7 @@ def _hosts(spec: Triage) -> Iterator[str]:
         looks = [f"`{each.name}` ({each.probe})" for each in spec.diagnostics if each.role == role.name]
         declared = sorted({f"`{each}`" for action in actions if action.role == role.name for each in _declared(action)})
         rows.append((f"`{role.name}`", _which(role), ", ".join(looks) or "–", ", ".join(declared) or "–"))
-    yield _table(("Role", "Which host", "What is looked at there", "Actions that it has to declare"), rows)
+    yield table(("Role", "Which host", "What is looked at there", "Actions that it has to declare"), rows)
 
 
 def _which(role: Role) -> str:
@@ -109,7 +110,7 @@ def _parameters(parameters: Sequence[Parameter]) -> Iterator[str]:
         yield "## Parameters\n"
         yield "An incident may override them, within these bounds.\n"
         rows = [(f"`{each.name}`", each.type, f"`{each.default}`", _bounds(each)) for each in parameters]
-        yield _table(("Parameter", "Type", "Default", "Bounds"), rows)
+        yield table(("Parameter", "Type", "Default", "Bounds"), rows)
 
 
 def _bounds(parameter: Parameter) -> str:
@@ -138,7 +139,7 @@ def _causes(spec: Triage) -> Iterator[str]:
     ]
     ranked = sorted(spec.hypotheses, key=lambda each: -each.likelihood)
     causes = [(f"`{each.name}`", f"{each.likelihood} %", _code(each.when), _follows(each.then)) for each in ranked]
-    yield _table(("Cause", "Likelihood", "Holds when", "Then"), guards + causes)
+    yield table(("Cause", "Likelihood", "Holds when", "Then"), guards + causes)
     used = " ".join([*(each.when for each in spec.guards), *(each.when for each in spec.hypotheses)])
     if isinstance(spec, RunbookSpec):
         used += f" {spec.symptom}"
@@ -147,7 +148,7 @@ def _causes(spec: Triage) -> Iterator[str]:
         if re.search(rf"\b{variable.name}\b", " ".join([used, *words.values()])):
             words[variable.name] = variable.expression
     if words:
-        yield _table(("Where", "Is"), [(f"`{name}`", _code(words[name])) for name in reversed(words)])
+        yield table(("Where", "Is"), [(f"`{name}`", _code(words[name])) for name in reversed(words)])
 
 
 def _follows(outcome: Outcome) -> str:
@@ -165,7 +166,7 @@ def _proposals(spec: RunbookSpec) -> Iterator[str]:
     for action in spec.actions:
         yield f"### {action.name}\n"
         yield f"{_done(action)}, on the host of role `{action.role}`. “{_plain(action.approval.prompt)}”\n"
-        yield _table(("", ""), [row for row in _judged(action) if row[1]])
+        yield table(("", ""), [row for row in _judged(action) if row[1]])
 
 
 def _done(action: Action) -> str:
@@ -208,7 +209,7 @@ def _hand_overs(spec: Triage) -> Iterator[str]:
             cases += [(f"not `{each.require}`", each.otherwise) for each in action.preconditions if each.otherwise]
         cases.append(("the verification does not pass", spec.verify.on_failure))
     rows = [(when, *_told(spec, outcome.escalate)) for when, outcome in cases if outcome.escalate is not None]
-    yield _table(("When", "Reason", "To", "What is asked of them"), rows)
+    yield table(("When", "Reason", "To", "What is asked of them"), rows)
     advice = [
         f"`{each.name}` recommends to {', '.join(told.to)}: {_plain(told.text)}\n"
         for each in spec.hypotheses
@@ -228,7 +229,7 @@ def _verification(verify: Verify) -> Iterator[str]:
         f"From {verify.initial_delay} after the fix, every {verify.interval}, all of these without a break for "
         f"{_plain(verify.window)}, within {verify.timeout}:\n"
     )
-    yield _table(("Criterion", "Requires"), [(f"`{each.name}`", _code(each.require)) for each in verify.criteria])
+    yield table(("Criterion", "Requires"), [(f"`{each.name}`", _code(each.require)) for each in verify.criteria])
     if verify.fail_when:
         worse = ", ".join(f"`{each.name}` (`{each.when}`)" for each in verify.fail_when)
         yield f"It has failed at once when this is seen: {worse}.\n"
@@ -250,11 +251,6 @@ def _code(expression: str) -> str:
 
 def _codes(words: Iterable[str]) -> str:
     return ", ".join(f"`{word}`" for word in words)
-
-
-def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [header, tuple("---" for _ in header), *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
 if __name__ == "__main__":
