@@ -18,7 +18,7 @@ import click
 from tests.testbed.components import MissingError
 from tests.testbed.scene import NAMESPACE, Scene, scene, stop_on_termination
 from tests.testbed.stage import ROOT
-from tests.testbed.surroundings import GATEWAY_HOST, gateway
+from tests.testbed.surroundings import GATEWAY_HOST, MAIL_HOST, practice
 
 STATE = ROOT / ".state" / "cluster"
 state_option = click.option("--state", type=click.Path(path_type=Path), default=STATE, help="Its own folder.")
@@ -43,16 +43,16 @@ def words(here: Scene) -> str:
     """What a reader needs to go on by hand."""
     programs = Path(here.cluster.environment()["PATH"].split(os.pathsep)[0])
     plugins = Path(sys.executable).parent
-    host = here.cast[GATEWAY_HOST]
     return f"""\
-A cluster runs with the operator, the catalogue, and the host {host.name} ({host.address}).
+A cluster runs with the operator, the catalogue, and the hosts {GATEWAY_HOST} and {MAIL_HOST}.
 You are alice@example.com, on call; your namespace is {NAMESPACE}. Leave with: make cluster-down
 
 export KUBECONFIG={here.kubeconfig}
 export PATH={plugins}:{programs}:$PATH
 
-Make the service leak:  curl -X POST http://{host.address}/leak
+Make the gateway leak:  curl -X POST http://{here.cast[GATEWAY_HOST].address}/leak
 Report it:              kubectl apply -f examples/high-cpu.yaml
+Make the mails pile up: curl -X POST http://{here.cast[MAIL_HOST].address}/hang   (docs/runbook-guide.md)
 """
 
 
@@ -114,7 +114,7 @@ def keep(state: Path) -> None:
     """Keep it until SIGTERM."""
     stop_on_termination()
     try:
-        with scene(state, lambda text: print(text, flush=True), gateway) as here:
+        with scene(state, lambda text: print(text, flush=True), practice) as here:
             ready(state).write_text(words(here))
             while True:
                 time.sleep(1)

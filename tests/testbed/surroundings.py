@@ -22,9 +22,10 @@ from tests.testbed.stage import Stage
 Cast = Mapping[str, Host]
 """The hosts by their names."""
 ROLE = "firstresponder.dev/role"
-GATEWAY, PAYROLL, REPORTS = "api-gateway", "payroll", "report-service"
+GATEWAY, PAYROLL, REPORTS, MAILS = "api-gateway", "payroll", "report-service", "mail-worker"
 GATEWAY_HOST, REPORTS_HOST = "api-gateway-03", "app-02"
 CONTROL, CLIENTS, DATABASE, DEPENDENCY = "control-01", "clients-01", "db-01", "dependency-01"
+MAIL_HOST, RELAY = "mail-01", "relay-01"
 APPS = ("app-01", "app-02", "app-03", "app-04")
 GATEWAYS = (GATEWAY_HOST, "api-gateway-04", "api-gateway-05", "api-gateway-06")
 MIB = faults.MIB
@@ -124,6 +125,36 @@ def reports(hosts: Hosts, stage: Stage) -> Cast:
     host = hosts.start(REPORTS_HOST, service=REPORTS)
     stage.add_host(host)
     return {host.name: host}
+
+
+def mail_worker(hosts: Hosts, stage: Stage) -> Cast:
+    """One host that sends mails, and the relay that it hands them to, which is not registered."""
+    relay = hosts.start(RELAY, service=None, prepared=False)
+    relay.run(["systemd-run", "--quiet", "--unit=relay", "python3", "-c", _RELAY])
+    host = hosts.start(MAIL_HOST, service=None)
+    host.service = MAILS
+    host.write("/etc/hosts", f"{host.read('/etc/hosts')}{relay.address} mail-relay\n")
+    copy(host, HERE / "services" / MAILS, f"/opt/{MAILS}")
+    copy(host, HERE / "services" / f"{MAILS}.service", f"/etc/systemd/system/{MAILS}.service")
+    host.run(["systemctl", "enable", "--quiet", "--now", f"{MAILS}.service"])
+    host.run(["/root/host/install", "--restartable", f"{MAILS}.service"])
+    sent = ["journalctl", f"--unit={MAILS}.service", "--grep=^sent mail", "--quiet", "--lines=1"]
+    wait_until(lambda: host.run(sent, check=False).stdout != "", 30, f"{MAILS} sending mails")
+    stage.add_host(host)
+    return {host.name: host, relay.name: relay}
+
+
+_RELAY = """
+import socket
+server = socket.create_server(("", 25), backlog=1000)
+while True:
+    server.accept()[0].close()
+"""
+
+
+def practice(hosts: Hosts, stage: Stage) -> Cast:
+    """What `make cluster` leaves to try things on: a host of the API gateway, and one that sends mails."""
+    return {**gateway(hosts, stage), **mail_worker(hosts, stage)}
 
 
 def small_disk(hosts: Hosts, stage: Stage, path: str = "/var/log") -> Cast:
