@@ -53,6 +53,7 @@ export PATH={plugins}:{programs}:$PATH
 Make the gateway leak:  curl -X POST http://{here.cast[GATEWAY_HOST].address}/leak
 Report it:              kubectl apply -f examples/high-cpu.yaml
 Make the mails pile up: curl -X POST http://{here.cast[MAIL_HOST].address}/hang   (docs/runbook-guide.md)
+Apply a runbook:        kubectl --kubeconfig={here.cluster.kubeconfig()} -n {NAMESPACE} apply --server-side -f FILE
 """
 
 
@@ -104,7 +105,7 @@ def down(state: Path) -> None:
         os.kill(pid, signal.SIGTERM)
         while keeper(state) is not None:
             time.sleep(0.1)
-        click.echo("The cluster and its host are stopped and removed.")
+        click.echo("The cluster and its hosts are stopped and removed.")
     shutil.rmtree(state, ignore_errors=True)
 
 
