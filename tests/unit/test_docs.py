@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.incident.machine import HANDLERS, TRANSITIONS
+from firstresponder.incident.report_json import document
+from tests.unit.cli.test_report import fix_failed, reported, resolved
+from tests.unit.incident.world import World
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -27,10 +33,47 @@ def test_every_reason_is_explained() -> None:
     assert explained == [reason.value for reason in EscalationReason]
 
 
+def _prose(path: Path) -> str:
+    """A page without what stands in code."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"`[^`\n]*`", "", text)
+
+
+def _links(path: Path) -> list[tuple[Path, str]]:
+    """The files that a page links to, each with the heading there, if any."""
+    links = re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", _prose(path))
+    return [((path.parent / target).resolve() if target else path, anchor) for target, anchor in links]
+
+
+def _anchors(path: Path) -> set[str]:
+    """The headings of a page, as links of GitHub spell them."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "host" / "README.md", *DOCS.rglob("*.md")]:
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
-            assert (path.parent / target).exists(), f"{path.relative_to(ROOT)}: {target}"
+        for page, anchor in _links(path):
+            assert page.exists(), f"{path.relative_to(ROOT)}: {page}"
+            assert not anchor or anchor in _anchors(page), f"{path.relative_to(ROOT)}: {page.name}#{anchor}"
+
+
+def test_every_page_can_be_reached_from_the_entrance() -> None:
+    reached, ahead = set[Path](), [DOCS / "README.md"]
+    while ahead:
+        path = ahead.pop()
+        reached.add(path)
+        ahead += [page for page, _ in _links(path) if page.suffix == ".md" and page not in reached]
+    assert set(DOCS.rglob("*.md")) <= reached
+
+
+@pytest.mark.parametrize("world", [resolved, fix_failed])
+def test_every_field_of_the_reports_json_is_explained(world: Callable[[], World]) -> None:
+    told = set(re.findall(r"[`\"](\w+)[`\"]", (DOCS / "reports.md").read_text()))
+    report = document(reported(world()))
+    for part in (report, report["sli"], report["escalation"] or {}, report["headline"], report["approvals"]):
+        assert isinstance(part, dict)
+        assert part.keys() <= told, part.keys() - told
 
 
 def test_documents_that_the_code_refers_to_are_there() -> None:
