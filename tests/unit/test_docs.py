@@ -58,6 +58,14 @@ def test_links_between_documents_lead_somewhere() -> None:
             assert not anchor or anchor in _anchors(page), f"{path.relative_to(ROOT)}: {page.name}#{anchor}"
 
 
+def test_every_row_of_a_table_has_as_many_cells_as_its_header() -> None:
+    for path in DOCS.rglob("*.md"):
+        text = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+        for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+            cells = {len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}
+            assert len(cells) == 1, f"{path.relative_to(ROOT)}: {table[:80]}"
+
+
 def test_every_page_can_be_reached_from_the_entrance() -> None:
     reached, ahead = set[Path](), [DOCS / "README.md"]
     while ahead:

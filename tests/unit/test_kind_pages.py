@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.base import GROUP, Resource
 from firstresponder.api.kinds import KINDS
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.evidence.probe import Reason
 from firstresponder.incident.rehearse import rehearse
+from firstresponder.kube.approval_policy import POLICY
 from firstresponder.runbooks.lint import KNOWLEDGE
 from firstresponder.runbooks.manifest import judge, read_manifests
 
@@ -193,6 +195,17 @@ def test_the_page_of_requests_knows_every_condition_and_reason() -> None:
     closed = _texts("incident", "CloseRequest", 1) | {"Denied", "Expired"}
     said |= {each for why in closed for each in (("Approved", "False", why), ("Closed", "True", why))}
     assert conditions("approvalrequest") == said
+
+
+def test_the_page_of_requests_knows_every_refusal_of_the_policy() -> None:
+    text = page(ApprovalRequest)
+    rules = POLICY["spec"]["validations"]
+    literal = [part for rule in rules for part in [rule.get("message")] if part]
+    built = [part for rule in rules for part in re.findall(r"'([^']+)'", rule.get("messageExpression", ""))]
+    assert len(literal) > 5
+    assert len(built) > 3
+    for part in [*literal, *(each.strip(" :/") for each in built)]:
+        assert part in text, part
 
 
 @pytest.mark.parametrize("kind", ["runbook", "triageplaybook"])
