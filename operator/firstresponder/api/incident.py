@@ -336,6 +336,19 @@ class Verification(StatusModel):
     """Absent while it goes on."""
 
 
+class Measurement(StatusModel):
+    """What was measured in one round of looks. It is kept for people; nothing is decided by it."""
+
+    time: Time
+    """When the round began."""
+    stage: Literal["Triage", "BeforeAction", "Verification"]
+    """What the round was for: to find the cause, to check once more just before acting, or to verify."""
+    runbook: ObjectName
+    """The runbook that the diagnostics belong to."""
+    values: FreeMap = {}
+    """Diagnostic and field, as in processes.hostCpuPercent, to a number; what was not observed is left out."""
+
+
 class DiagnosticResult(StatusModel):
     """What one diagnostic or hypothesis came to."""
 
@@ -421,6 +434,10 @@ class IncidentStatus(StatusModel):
     """The ambiguity margin that the decision was made with."""
     evidence: Annotated[list[Evidence], Field(max_length=96, json_schema_extra=_ATOMIC)] = []
     """What was observed in triage."""
+    samples: Annotated[list[Measurement], Field(max_length=64, json_schema_extra=_ATOMIC)] = []
+    """What was measured over time; of more rounds than fit the first, the last, and evenly some of those between."""
+    samples_dropped: int = 0
+    """How many rounds between were dropped."""
     hypotheses: Annotated[list[HypothesisResult], Field(max_length=96, json_schema_extra=_ATOMIC)] = []
     """The verdict on everything that was judged."""
     root_cause: RootCause | None = None

@@ -13,7 +13,7 @@ from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import DiskArguments
 from firstresponder.evidence.place import require_path
-from firstresponder.evidence.probe import Context, Probe, completed, unparseable
+from firstresponder.evidence.probe import Context, Probe, Unit, completed, unparseable
 
 _HEADER = ["1B-blocks", "Used", "Avail", "Inodes", "IUsed", "Mounted", "on"]
 _ROW = re.compile(r" *([0-9]{1,19}) +([0-9]{1,19}) +([0-9]{1,19}) +([0-9]{1,19}|-) +([0-9]{1,19}|-) +(/.*)")
@@ -58,6 +58,7 @@ PROBE = Probe(
         "mountPoint": "Where the file system is mounted",
     },
     request="disk",
+    measures={"usedPercent": Unit.PERCENT, "availableBytes": Unit.BYTES, "inodesUsedPercent": Unit.PERCENT},
     argv=_argv,
     parse=_parse,
 )

@@ -19,6 +19,7 @@ from firstresponder.evidence.probe import (
     Context,
     Probe,
     Reason,
+    Unit,
     Unobserved,
     failure,
     require_whole,
@@ -150,6 +151,7 @@ PROBE = Probe(
         "error": "Why nothing answered: NameNotResolved, ConnectionFailed, ConnectionClosed, TimedOut, TlsFailed "
         "or BadReply; left out otherwise",
     },
+    measures={"latencySeconds": Unit.SECONDS},
     argv=_argv,
     parse=_parse,
 )

@@ -15,7 +15,7 @@ from typing import Any
 from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import InventoryArguments
-from firstresponder.evidence.probe import Context, Probe, Reason, Unobserved, completed, unparseable
+from firstresponder.evidence.probe import Context, Probe, Reason, Unit, Unobserved, completed, unparseable
 
 # Ansible refuses the C locale that diagnostics run in; C.UTF-8 differs from it in nothing but UTF-8. A part of the
 # inventory that cannot be read would otherwise only be warned of, and its hosts be missing.
@@ -96,6 +96,7 @@ PROBE = Probe(
         "count": "Hosts of the group and of the groups below it, each once",
         "max": "The declared maximum of hosts; left out unless all hosts of the group agree on it",
     },
+    measures={"count": Unit.COUNT},
     argv=_argv,
     parse=_parse,
     timeout=30.0,

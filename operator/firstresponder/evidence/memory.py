@@ -7,7 +7,7 @@ import re
 from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import MemoryArguments
-from firstresponder.evidence.probe import Context, Probe, completed, unparseable
+from firstresponder.evidence.probe import Context, Probe, Unit, completed, unparseable
 
 
 def _argv(arguments: MemoryArguments, context: Context) -> tuple[str, ...]:
@@ -44,6 +44,7 @@ PROBE = Probe(
         "totalBytes": "All of it, in bytes",
         "usedPercent": "What is not available, in percent of all",
     },
+    measures={"availableBytes": Unit.BYTES, "usedPercent": Unit.PERCENT},
     argv=_argv,
     parse=_parse,
 )

@@ -14,7 +14,7 @@ from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import PostgresConnectionsArguments
 from firstresponder.evidence.postgres import APPLICATION, query_argv, refusal
-from firstresponder.evidence.probe import Context, Probe, Reason, Unobserved, failure, text_of, unparseable
+from firstresponder.evidence.probe import Context, Probe, Reason, Unit, Unobserved, failure, text_of, unparseable
 
 NAME_LIMIT = 63
 """Bytes of an application_name that the server keeps."""
@@ -75,6 +75,7 @@ PROBE = Probe(
         "max": "`max_connections`",
         "usedPercent": "100 · count / max, in percent",
     },
+    measures={"usedPercent": Unit.PERCENT, "count": Unit.COUNT},
     argv=_argv,
     parse=_parse,
     max_output=256 * 1024,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, Literal, TypeVar
 
@@ -45,6 +45,17 @@ class Reason(StrEnum):
     """What was asked for does not exist there."""
     WITHHELD = "Withheld"
     """It may be a secret, and is not let out."""
+
+
+class Unit(StrEnum):
+    """What a measured number counts."""
+
+    PERCENT = "percent"
+    BYTES = "bytes"
+    COUNT = "count"
+    PER_MINUTE = "per minute"
+    SECONDS = "seconds"
+    MILLISECONDS = "milliseconds"
 
 
 class Unobserved(Exception):
@@ -94,6 +105,8 @@ class Probe(Generic[A]):
     """What the host's program is asked for: to run the argv, or for a probe of its own with the argv as arguments."""
     excerpt: bool = True
     """Whether people may see the beginning of what was printed."""
+    measures: Mapping[str, Unit] = field(default_factory=dict)
+    """The fields that are quantities which people want to see over time. A field's unit is the same in all probes."""
 
 
 def completed(output: CommandOutput) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import ProcessesArguments
-from firstresponder.evidence.probe import Context, Probe, Reason, Unobserved, completed, unparseable
+from firstresponder.evidence.probe import Context, Probe, Reason, Unit, Unobserved, completed, unparseable
 
 # The inner shell becomes top, so its number is that of our own top, whose unit ps can no longer tell.
 _TOP = "sh -c 'echo \"=== top $$\"; exec top -b -n 2 -d 1 -w 512'"
@@ -156,6 +156,7 @@ PROBE = Probe(
         "list": "The busiest processes, each with `pid`, `command`, `unit`, `cpuPercent` (of one core), "
         "`memoryPercent`, `kernelThread`",
     },
+    measures={"hostCpuPercent": Unit.PERCENT},
     argv=_argv,
     parse=_parse,
     max_output=4 * 1024 * 1024,

@@ -52,6 +52,8 @@ def _section(probe: Probe[Any]) -> Iterator[str]:
     if arguments:
         yield table(("Argument", "Type", "Default", "Meaning"), arguments)
     yield table(("Field", "Meaning"), ((f"`{name}`", meaning) for name, meaning in probe.fields.items()))
+    if probe.measures:
+        yield f"Remembered over time: {', '.join(f'`{name}`' for name in probe.measures)}.\n"
 
 
 def _type(schema: dict[str, Any]) -> str:

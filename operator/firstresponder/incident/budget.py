@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.incident import Evidence, IncidentStatus
+from firstresponder.incident.measure import thinned
 from firstresponder.incident.record import updated
 from firstresponder.safety.neutralise import ELLIPSIS
 
@@ -87,6 +88,15 @@ def _without_earlier_proofs(status: IncidentStatus) -> IncidentStatus:
     return updated(status, attempts=[*earlier, *status.attempts[-1:]])
 
 
+def _samples_of(limit: int) -> Callable[[IncidentStatus], IncidentStatus]:
+    def cut(status: IncidentStatus) -> IncidentStatus:
+        kept = thinned(status.samples, limit)
+        dropped = status.samples_dropped + len(status.samples) - len(kept)
+        return updated(status, samples=kept, samples_dropped=dropped)
+
+    return cut
+
+
 def _timeline_of(first: int, last: int) -> Callable[[IncidentStatus], IncidentStatus]:
     def cut(status: IncidentStatus) -> IncidentStatus:
         dropped = max(len(status.timeline) - first - last, 0)
@@ -119,7 +129,10 @@ def _without_repetitions(status: IncidentStatus) -> IncidentStatus:
     if verification is not None:
         criteria = [each.model_copy(update={"require": None}) for each in verification.criteria]
         verification = verification.model_copy(update={"criteria": criteria})
-    return updated(status, attempts=attempts, escalation=escalation, verification=verification, root_cause=None)
+    return updated(
+        status, attempts=attempts, escalation=escalation, verification=verification, root_cause=None,
+        samples=[], samples_dropped=status.samples_dropped + len(status.samples),
+    )  # fmt: skip
 
 
 def _bare(evidence: Evidence) -> Evidence:
@@ -144,10 +157,12 @@ def _shortened(model: M, limit: int) -> M:
 
 _CUTS: tuple[Callable[[IncidentStatus], IncidentStatus], ...] = (
     _without_excerpts,
+    _samples_of(32),
     _without_earlier_proofs,
     _timeline_of(first=20, last=40),
     _diagnostic_results_of(256),
     _words_of(1024),
+    _samples_of(8),
     _without_repetitions,
     _words_of(256),
     _timeline_of(first=10, last=10),

@@ -12,6 +12,7 @@ from firstresponder.api.diagnostics import Diagnostic
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Evidence, IncidentStatus, Unavailable
 from firstresponder.api.runbook import RunbookSpec, Triage
+from firstresponder.evidence.catalogue import PROBES
 from firstresponder.expressions import MissingValue, Scope, TemplateError
 from firstresponder.incident.budget import size
 from firstresponder.incident.decide import Setting, scope_of
@@ -91,10 +92,38 @@ def experiments_of(
     return _round(runbook, probes)
 
 
+def observe_beside(
+    runbook: str,
+    spec: Triage,
+    setting: Setting,
+    hosts: Mapping[str, Host],
+    not_before: float | None,
+    needed: Collection[str],
+    seen: Collection[str],
+) -> Observe:
+    """What can be measured beside the ``needed`` diagnostics, on their hosts alone, of what triage has ``seen``."""
+    scope, allowed = scope_of(spec, setting, {}), free_of_evidence(spec)
+    there = [each for each in spec.diagnostics if each.role in hosts]
+    asked = {_host_of(each, hosts) for each in there if each.name in needed}
+    probes = []
+    for each in there:
+        beside = each.name in seen and each.name not in needed and _host_of(each, hosts) in asked
+        if beside and PROBES[each.probe].measures:
+            with contextlib.suppress(TemplateError):  # an argument is not known: nothing is seen, and nothing stops
+                probes.append(_request(each, hosts, scope, allowed, not_before))
+    return _round(runbook, probes)
+
+
 def _role_of(path: str) -> str | None:
     """``database`` of ``hosts.database.address``."""
     root, _, rest = path.partition(".")
     return rest.partition(".")[0] if root == "hosts" else None
+
+
+def _host_of(diagnostic: Diagnostic, hosts: Mapping[str, Host]) -> str | None:
+    """The Host's name; None when the operator looks itself."""
+    by_operator = diagnostic.http is not None and diagnostic.http.from_ == "operator"
+    return None if by_operator else hosts[diagnostic.role].name
 
 
 def _request(
@@ -105,11 +134,10 @@ def _request(
     not_before: float | None = None,
 ) -> ProbeRequest:
     """The diagnostic with its arguments rendered. Raises TemplateError."""
-    by_operator = diagnostic.http is not None and diagnostic.http.from_ == "operator"
     return ProbeRequest(
         name=diagnostic.name,
         role=diagnostic.role,
-        host=None if by_operator else hosts[diagnostic.role].name,
+        host=_host_of(diagnostic, hosts),
         probe=diagnostic.probe,
         arguments=rendered(diagnostic.arguments, scope, allowed),
         timeout=duration_seconds(diagnostic.timeout) if diagnostic.timeout else None,

@@ -17,6 +17,7 @@ from firstresponder.incident.act import act
 from firstresponder.incident.approve import await_approval
 from firstresponder.incident.budget import ESSENTIAL_LIMIT, essential, within_budget
 from firstresponder.incident.escalate import escalated
+from firstresponder.incident.measure import looked
 from firstresponder.incident.plan import Plan
 from firstresponder.incident.snapshot import Snapshot
 from firstresponder.incident.triage import begin, triage
@@ -72,7 +73,9 @@ def reconcile(snapshot: Snapshot, now: datetime) -> Plan:
         return plan
     if plan.status.phase not in TRANSITIONS[phase] | {phase}:
         raise ForbiddenTransition(f"{phase} → {plan.status.phase}")
-    return replace(plan, status=within_budget(plan.status))
+    # What changes nothing is not written, however much was measured.
+    changed = plan.status != snapshot.incident.status
+    return replace(plan, status=within_budget(looked(snapshot, plan.status) if changed else plan.status))
 
 
 def _require_room(plan: Plan) -> None:

@@ -52,7 +52,10 @@ class Observe:
 
 @dataclass(frozen=True)
 class Experiment:
-    """Look at what the debugger asked for; what has not answered within ``seconds`` is left out."""
+    """A look by which nothing is decided: what the debugger asked for, or what verification measures for people.
+
+    What has not answered within ``seconds`` is left out.
+    """
 
     observe: Observe
     seconds: float

@@ -64,6 +64,8 @@ class Sample:
     because: Mapping[str, str]
     failed: str | None = None
     """The name of the ``failWhen`` condition that was true."""
+    measured: Mapping[str, float] = field(default_factory=dict)
+    """What was measured, by diagnostic and field. Nothing is judged by it."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Snapshot:
     gate: Gate | None = None
     observation: Observation | None = None
     experiments: Observation | None = None
-    """What the debugger's experiments saw. Nothing is decided by it."""
+    """What a look saw by which nothing is decided: the debugger's experiments, or what verification only measures."""
     preview: PreviewAnswer | None = None
     marked_incorrect: str = ""
     """The uid of the incident whose fix was marked as incorrect in this pass."""

@@ -16,8 +16,9 @@ from firstresponder.expressions import render_text
 from firstresponder.incident.decide import recommended, scope_of
 from firstresponder.incident.escalate import escalated, handed_over, told
 from firstresponder.incident.ground import Ground, NoGround, acted_ground
-from firstresponder.incident.look import evidence_of, observe, values_of
-from firstresponder.incident.plan import CloseRequest, Event, Plan, wait
+from firstresponder.incident.look import evidence_of, observe, observe_beside, values_of
+from firstresponder.incident.measure import measured, remembered
+from firstresponder.incident.plan import CloseRequest, Event, Experiment, Plan, wait
 from firstresponder.incident.record import marked, noted, observed, spec_changed, updated
 from firstresponder.incident.roles import recast
 from firstresponder.incident.rollback import can_be_undone, offer
@@ -39,35 +40,48 @@ def verify(snapshot: Snapshot, now: datetime) -> Plan:
     if status.escalation is not None:
         return offer(snapshot, now)
     if incident.spec.abort:
-        return escalated(snapshot, now, EscalationReason.ABORTED, "spec.abort was set during verification")
+        text = "spec.abort was set during verification"
+        return escalated(snapshot, now, EscalationReason.ABORTED, text, status=_watched(status, snapshot.samples))
     base = acted_ground(snapshot)
     if isinstance(base, NoGround):
-        return escalated(snapshot, now, base.reason, base.message)
+        return escalated(snapshot, now, base.reason, base.message, status=_watched(status, snapshot.samples))
     if incident.metadata.generation != status.observed_generation:
         return Plan(status=observed(spec_changed(status, now), incident), again=True)
     if problem := recast(status.roles, base.hosts):
         text = f"the fix cannot be verified: {problem}"
-        return escalated(snapshot, now, EscalationReason.EVIDENCE_UNAVAILABLE, text)
+        watched = _watched(status, snapshot.samples)
+        return escalated(snapshot, now, EscalationReason.EVIDENCE_UNAVAILABLE, text, status=watched)
     # A packet that was superseded, after which the symptom was gone, binds nothing any more.
     packet = status.decision_packet if status.attempts else None
     approved = packet.bound.verification if packet is not None else None
     plan = approved or verification_plan(base.spec, base.setting)
     ended, not_before = _end_of_action(status, now)
-    samples = snapshot.samples
-    if snapshot.observation is not None:
+    samples, beside = snapshot.samples, snapshot.experiments
+    if beside is not None and samples:
+        values = {**samples[-1].measured, **measured(base.spec, beside.evidence)}
+        samples = (*samples[:-1], replace(samples[-1], measured=values))
+    elif snapshot.observation is not None:
         samples = (*samples, _sampled(snapshot, snapshot.observation, base, plan))[-_KEPT_SAMPLES:]
     progress = judge(plan, samples, ended, now)
     if progress.verdict is Verdicts.PASSED:
         return _resolved(snapshot, now, plan, samples, progress)
     if progress.verdict in {Verdicts.FAILED, Verdicts.TIMED_OUT}:
         return _failed(snapshot, now, base, plan, samples, progress)
-    due = next_look(plan, samples, ended)
-    if now < due:
-        return Plan(samples=samples, requeue_after=wait(min(due, ended + seconds(plan.timeout)), now))
-    if snapshot.observation is not None:
-        return Plan(samples=samples, requeue_after=timedelta())
     judged = [*(each.require for each in plan.criteria), *(each.when for each in plan.fail_when)]
     needed = diagnostics_behind(base.spec, judged)
+    due = next_look(plan, samples, ended)
+    if now < due:
+        rest = wait(min(due, ended + seconds(plan.timeout)), now)
+        if snapshot.observation is not None and beside is None:
+            # For people only, and it can neither delay, restart nor fail the verification: it begins when the sample
+            # of this round is taken and judged, is given up when the next one is due, and its answers are no verdicts.
+            seen = values_of(evidence_of(status, base.runbook)).keys()
+            more = observe_beside(base.runbook, base.spec, base.setting, base.hosts, not_before, needed, seen)
+            if more.probes:
+                return Plan(samples=samples, effect=Experiment(more, rest.total_seconds()))
+        return Plan(samples=samples, requeue_after=rest)
+    if snapshot.observation is not None:
+        return Plan(samples=samples, requeue_after=timedelta())
     return Plan(effect=observe(base.runbook, base.spec, base.setting, base.hosts, not_before=not_before, only=needed))
 
 
@@ -85,7 +99,8 @@ def _end_of_action(status: IncidentStatus, now: datetime) -> tuple[datetime, flo
 def _sampled(snapshot: Snapshot, observation: Observation, base: Ground[RunbookSpec], plan: VerificationPlan) -> Sample:
     baseline = values_of(evidence_of(snapshot.incident.status, base.runbook))
     scope = scope_of(base.spec, base.setting, values_of(observation.evidence), baseline)
-    return take_sample(base.spec, plan, scope, observation.start_time)
+    sample = take_sample(base.spec, plan, scope, observation.start_time)
+    return replace(sample, measured=measured(base.spec, observation.evidence))
 
 
 def _verified(
@@ -100,7 +115,14 @@ def _verified(
         criteria=list(progress.criteria),
         result="Passed" if progress.verdict is Verdicts.PASSED else "Failed",
     )
-    return updated(status, verification=verification)
+    return updated(_watched(status, samples), verification=verification)
+
+
+def _watched(status: IncidentStatus, samples: Sequence[Sample]) -> IncidentStatus:
+    """The status with what was measured during verification: it was kept in memory until the end."""
+    ref = status.runbook_revision_ref
+    rounds = ((each.time, dict(each.measured)) for each in samples)
+    return remembered(status, ref.runbook, "Verification", rounds) if ref is not None else status
 
 
 def _resolved(

@@ -1,0 +1,68 @@
+"""What was measured over time: the numbers among what each round of looks saw, remembered for people.
+
+Nothing is decided by them. A status holds a bounded number of rounds, written together with what is written anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal, TypeVar
+
+from firstresponder.api.incident import Evidence, IncidentStatus, Measurement, Phase
+from firstresponder.api.runbook import Triage
+from firstresponder.evidence.catalogue import PROBES
+from firstresponder.incident.record import updated
+from firstresponder.incident.snapshot import Snapshot
+
+ROUNDS = 64
+"""Rounds that a status remembers."""
+_VALUES = 64
+"""Values of one round."""
+
+Stage = Literal["Triage", "BeforeAction", "Verification"]
+T = TypeVar("T")
+
+
+def measured(spec: Triage, evidence: Iterable[Evidence]) -> dict[str, float]:
+    """The quantities among what the runbook's diagnostics saw, by diagnostic and field."""
+    measures = {each.name: PROBES[each.probe].measures for each in spec.diagnostics}
+    found = {
+        f"{each.name}.{field}": each.values[field]
+        for each in evidence
+        for field in measures.get(each.name, ())
+        if isinstance(each.values.get(field), int | float)
+    }
+    return dict(list(found.items())[:_VALUES])
+
+
+def thinned(rounds: Sequence[T], limit: int) -> list[T]:
+    """At most ``limit`` (2 or more) of them: the first, the last, and evenly some of those between."""
+    if len(rounds) <= limit:
+        return list(rounds)
+    return [rounds[place * (len(rounds) - 1) // (limit - 1)] for place in range(limit)]
+
+
+def remembered(
+    status: IncidentStatus, runbook: str, stage: Stage, rounds: Iterable[tuple[datetime, dict[str, float]]]
+) -> IncidentStatus:
+    """The status with what these rounds of one stage measured, thinned stage by stage, the dropped counted."""
+    new = [Measurement(time=time, stage=stage, runbook=runbook, values=values) for time, values in rounds if values]
+    kept = thinned(status.samples, max(ROUNDS - len(new), ROUNDS // 2))
+    kept += thinned(new, ROUNDS - len(kept))
+    dropped = len(status.samples) + len(new) - len(kept)
+    return updated(status, samples=kept, samples_dropped=status.samples_dropped + dropped) if new else status
+
+
+def looked(snapshot: Snapshot, status: IncidentStatus) -> IncidentStatus:
+    """The status to be written after a look, with what it measured. Verification remembers its own looks at its end."""
+    phase, before = snapshot.incident.status.phase, snapshot.incident.status
+    leading = before.playbook_revision_ref is not None and before.runbook_revision_ref is None
+    revision = snapshot.playbook if leading else snapshot.revision
+    verifying = phase == Phase.VERIFYING and before.escalation is None
+    look = snapshot.observation
+    if look is None or verifying or revision is None or revision.spec is None:
+        return status
+    stage: Stage = "Triage" if phase == Phase.TRIAGING else "BeforeAction"
+    values = measured(revision.spec, look.evidence)
+    return remembered(status, revision.ref.runbook, stage, [(look.start_time, values)])
