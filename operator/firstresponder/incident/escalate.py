@@ -93,8 +93,10 @@ def handed_over(
 ) -> IncidentStatus:
     """The status with all that a human needs; the incident itself may still have something to offer."""
     spec = snapshot.revision.spec if snapshot.revision is not None else None
+    sli = status.sli or ServiceLevel(detection_time=now)
     return updated(
         status,
+        sli=sli.model_copy(update={"escalated": True}),
         escalation=Escalation(
             reason=reason,
             message=message[:2048],
@@ -136,8 +138,7 @@ def escalated(
         to, human_action = failure.to, failure.human_action
     status = noted(status, now, "Escalated", f"{reason}: {message}")
     status = handed_over(snapshot, now, status, reason, message, to=to, human_action=human_action)
-    sli = status.sli or ServiceLevel(detection_time=now)
-    status = updated(status, phase=Phase.ESCALATED, sli=sli.model_copy(update={"escalated": True}))
+    status = updated(status, phase=Phase.ESCALATED)
     if status.decision_packet is not None and not status.attempts:
         status = marked(status, incident, now, "Acted", "False", reason.value, "nothing was changed on any host")
     status = marked(status, incident, now, "Escalated", "True", reason.value, message)

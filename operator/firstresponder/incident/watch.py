@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.base import condition, is_true, seconds
-from firstresponder.api.incident import AttemptState, IncidentStatus, Phase, ServiceLevel, Verification
+from firstresponder.api.incident import AttemptState, Incident, IncidentStatus, Phase, ServiceLevel, Verification
 from firstresponder.api.packet import VerificationPlan
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.runbook import RunbookSpec
@@ -28,6 +28,8 @@ from firstresponder.runbooks.names import diagnostics_behind
 
 _CLOSE_REASON = {"ApprovalDenied": "Denied", "ApprovalExpired": "Expired"}
 """By the reason of the condition Approved, why a request is closed that led to nothing."""
+_NOTHING_DONE = frozenset({"NeverRan", "Refused"})
+"""Reasons of attempts that changed nothing, so that nothing of them can have been wrong."""
 _KEPT_SAMPLES = 2000
 _TOLD_FOR = timedelta(hours=1)
 """How long an escalation's Event is recorded again, which changes nothing where it is there; it lives no longer."""
@@ -138,6 +140,7 @@ def _resolved(
     took = int((now - (sli.start_time or now)).total_seconds())
     sli = sli.model_copy(update={"resolution_time": now, "mttr_seconds": took, "fix_correct": True if acted else None})
     status = noted(updated(status, phase=Phase.RESOLVED, sli=sli), now, "Resolved", message)
+    status = _marked_by_person(status, incident, now)
     for kind in ("Verified", "Resolved"):
         status = marked(status, incident, now, kind, "True", "CriteriaHeld", message)
     status = marked(status, incident, now, "Closed", "True", "Resolved", "Resolved")
@@ -195,14 +198,19 @@ def _tidied(snapshot: Snapshot, now: datetime) -> Plan:
         approved = condition(status.conditions, "Approved")
         how = _CLOSE_REASON.get(approved.reason, "Superseded") if approved is not None else "Superseded"
         return Plan(effect=CloseRequest(request, how, message))
-    marked_wrong = incident.spec.fix_incorrect and status.sli is not None and status.sli.fix_correct is not False
-    if marked_wrong and status.sli is not None and status.attempts:
-        sli = status.sli.model_copy(update={"fix_correct": False})
-        status = noted(updated(status, sli=sli), now, "FixMarkedIncorrect", "a person set spec.fixIncorrect")
-        return Plan(status=observed(status, incident))
-    if incident.metadata.generation != status.observed_generation:
+    status = _marked_by_person(status, incident, now)
+    if status != incident.status or incident.metadata.generation != status.observed_generation:
         return Plan(status=observed(status, incident))
     return Plan()
+
+
+def _marked_by_person(status: IncidentStatus, incident: Incident, now: datetime) -> IncidentStatus:
+    """The status with a person's mark that the fix was wrong: counted once, and only where anything was done."""
+    sli, done = status.sli, any(each.reason not in _NOTHING_DONE for each in status.attempts)
+    if not incident.spec.fix_incorrect or sli is None or sli.fix_correct is False or not done:
+        return status
+    status = updated(status, sli=sli.model_copy(update={"fix_correct": False}))
+    return noted(status, now, "FixMarkedIncorrect", "a person set spec.fixIncorrect")
 
 
 def is_open(request: ApprovalRequest) -> bool:

@@ -73,6 +73,16 @@ def test_the_catalogue_has_a_probe_for_each_kind_of_diagnostic() -> None:
         assert fields[name].annotation == probe.arguments | None
 
 
+def test_what_is_measured_is_a_field_and_has_one_unit_whichever_probe_measures_it() -> None:
+    units: dict[str, set[str]] = {}
+    for probe in PROBES.values():
+        assert set(probe.measures) <= set(probe.fields)
+        for field, unit in probe.measures.items():
+            units.setdefault(field, set()).add(unit)
+    assert {field: found for field, found in units.items() if len(found) > 1} == {}
+    assert {"hostCpuPercent", "availableBytes", "usedPercent", "count", "latencySeconds"} <= units.keys()
+
+
 @each_probe
 def test_a_command_can_be_sent_to_a_host(name: str) -> None:
     command = argv(name, **ARGUMENTS[name])

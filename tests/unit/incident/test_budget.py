@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from firstresponder.api.incident import (
     Evidence,
     HypothesisResult,
     IncidentStatus,
+    Measurement,
     Phase,
     RelatedIncident,
     TimelineEntry,
@@ -70,6 +72,15 @@ def evidence(name: str, text: str = "", **values: Any) -> Evidence:
         excerpt=text[:4096] or None,
         unavailable=Unavailable(reason="TimedOut", message=text[:2048]) if text and not values else None,
     )
+
+
+def measurements(count: int, values: int = 64) -> list[Measurement]:
+    """As many rounds, by default each with all the values that it may hold."""
+    seen = {f"{'d' * 61}{number:02}.availableBytes": 2**40 for number in range(values)}
+    return [
+        Measurement(time=START + timedelta(seconds=second), stage="Verification", runbook="high-cpu", values=seen)
+        for second in range(count)
+    ]
 
 
 def acting(**changes: Any) -> World:
@@ -138,6 +149,7 @@ def blown_up(status: IncidentStatus, character: str) -> IncidentStatus:
             "root_cause": RootCause(evidence=[finding] * 24, stop_conditions=[finding] * 40, summary=finding),
             "escalation": escalation,
             "verification": verification,
+            "samples": measurements(64),
         }
     )
 
@@ -163,6 +175,7 @@ def test_the_outcome_of_an_attempt_is_written_whatever_else_the_status_holds(cha
     assert [(each.name, each.verdict) for each in after.hypotheses] == [(h.name, h.verdict) for h in before.hypotheses]
     assert after.timeline[-1].event == "ActionCompleted"
     assert after.timeline_dropped + len(after.timeline) == 201
+    assert after.samples_dropped + len(after.samples) == 64
 
 
 @pytest.mark.parametrize("character", ["x", ESCAPED])
@@ -203,6 +216,15 @@ def test_the_least_needed_goes_first() -> None:
     cut = within_budget(_sized(status, timeline=long))
     assert (len(cut.timeline), cut.timeline_dropped) == (60, 140)
     assert cut.timeline[0].details == "x" * 1000
+
+
+def test_of_what_was_measured_the_first_and_the_last_round_are_kept_longest() -> None:
+    status = acting().incident.status
+    rounds = measurements(64, values=32)
+    cut = within_budget(_sized(status, samples=rounds))
+    assert stored(cut) <= LIMIT
+    assert (len(cut.samples), cut.samples_dropped) == (32, 32)
+    assert (cut.samples[0], cut.samples[-1]) == (rounds[0], rounds[-1])
 
 
 def test_a_packet_that_leaves_no_room_for_the_outcome_is_not_proposed() -> None:
