@@ -15,6 +15,7 @@ from firstresponder.cli.packet_view import findings_view, packet_view, reviews_v
 from firstresponder.cli.terminal import heading, labelled, pairs
 from firstresponder.incident.attempts import attempt_name
 from firstresponder.incident.findings import findings_text
+from firstresponder.incident.quantities import measured_table, quantities
 from firstresponder.incident.report import (
     Report,
     duration_text,
@@ -45,6 +46,7 @@ def incident_view(report: Report, now: datetime) -> RenderableType:
         *(packet if waiting else []),
         *_attempts(report),
         *_verification(report),
+        *_measured(report),
         *_root_cause(report),
         *_verdicts(report),
         *_evidence(report),
@@ -142,6 +144,18 @@ def _verification(report: Report) -> Iterator[RenderableType]:
     yield table
 
 
+def _measured(report: Report) -> Iterator[RenderableType]:
+    found = quantities(report.incident)
+    if not found:
+        return
+    yield heading("What was measured")
+    header, rows = measured_table(found)
+    table = _table(*header)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    yield table
+
+
 def _root_cause(report: Report) -> Iterator[RenderableType]:
     findings = findings_text(report.incident.status.root_cause)
     if findings:
@@ -218,7 +232,7 @@ def _afterwards(report: Report) -> Iterator[RenderableType]:
     after: list[tuple[str, str]] = [(each.type, each.title) for each in status.follow_ups]
     after += [(f"For {', '.join(each.to)}", each.text) for each in status.recommendations]
     if after:
-        yield heading("Afterwards")
+        yield heading("Follow-ups")
         yield pairs(after)
     if sli is not None and sli.mttr_seconds is not None:
         found = duration_text(sli.mttd_seconds or 0)

@@ -19,9 +19,11 @@ from firstresponder.expressions.template import (
     render_text,
     template_references,
 )
+from firstresponder.expressions.tree import Comparison
 
 __all__ = [
     "RESERVED_NAMES",
+    "Comparison",
     "Expression",
     "ExpressionError",
     "ForbiddenValue",

@@ -20,7 +20,7 @@ from cel_expr_python.ext import ext_math, ext_strings
 from firstresponder.expressions.form import Form, read_form
 from firstresponder.expressions.numbers import format_value
 from firstresponder.expressions.scope import Scope
-from firstresponder.expressions.tree import Tree, read_tree
+from firstresponder.expressions.tree import Comparison, Tree, read_tree
 from firstresponder.safety import neutralise
 
 MAX_LENGTH = 4096
@@ -91,7 +91,7 @@ def compile_expression(source: str, names: Iterable[str], evidence: Collection[s
     _refuse_traps(tree, source, evidence)
     # What else the tree names are types, as in type(x) == double.
     references = frozenset(path for path in tree.references if path.partition(".")[0] in known)
-    return Expression(source, program, references)
+    return Expression(source, program, references, tuple(tree.comparisons))
 
 
 def compile_condition(source: str, names: Iterable[str], evidence: Collection[str] = ()) -> Expression:
@@ -108,12 +108,16 @@ def compile_condition(source: str, names: Iterable[str], evidence: Collection[st
 class Expression:
     """A checked expression; made by :func:`compile_expression`."""
 
-    def __init__(self, source: str, program: Any, references: frozenset[str]) -> None:
+    def __init__(
+        self, source: str, program: Any, references: frozenset[str], comparisons: tuple[Comparison, ...]
+    ) -> None:
         self.source = source
         self.references = references
         """The dotted paths that it reads, such as ``processes.top.unit``."""
         self.names = frozenset(path.partition(".")[0] for path in references)
         """The first parts of the references: diagnostics, variables, parameters and the like."""
+        self.comparisons = comparisons
+        """Where it compares one of them with a number or with another."""
         self._program = program
 
     @property

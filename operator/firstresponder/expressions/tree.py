@@ -7,11 +7,25 @@ wire format from protobuf.dev/programming-guides/encoding.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 INT, DYN = "int", "dyn"
 _ARITHMETIC = {"_+_": "+", "_-_": "-", "_*_": "*", "_/_": "/", "_%_": "%"}
+_COMPARISON = {"_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">=", "_==_": "=="}
+_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``path operator against``, as in ``disk.usedPercent < 80``."""
+
+    path: str
+    operator: str
+    """One of ``< <= > >= ==``."""
+    against: float | str
+    """A number, or the dotted path of another value."""
 
 
 @dataclass
@@ -24,6 +38,8 @@ class Tree:
     """Offsets of ``has(…)``."""
     mixed_arithmetic: list[tuple[int, str]] = field(default_factory=list)
     """Offset and operator where an integer meets a value that is a double, if it is a number."""
+    comparisons: list[Comparison] = field(default_factory=list)
+    """Where a path is compared with a number or another path, told from each path's side."""
 
 
 def read_tree(serialised: bytes) -> Tree:
@@ -77,8 +93,18 @@ class _Reader:
         operator = _ARITHMETIC.get(call.text(2))
         if operator and {self._types.get(each.number(2)) for each in operands} == {INT, DYN}:
             self._tree.mixed_arithmetic.append((self._offset(expr), operator))
+        if call.text(2) in _COMPARISON and len(operands) == 2:
+            self._note_comparison(_COMPARISON[call.text(2)], *(_compared(each, bound) for each in operands))
         for operand in operands:
             self._visit(operand, bound)
+
+    def _note_comparison(self, operator: str, left: float | str | None, right: float | str | None) -> None:
+        if left is None or right is None:
+            return
+        if isinstance(left, str):
+            self._tree.comparisons.append(Comparison(left, operator, right))
+        if isinstance(right, str):
+            self._tree.comparisons.append(Comparison(right, _MIRRORED[operator], left))
 
     def _visit_comprehension(self, loop: Message, bound: frozenset[str]) -> None:
         self._visit(loop.message(2), bound)  # range
@@ -101,6 +127,15 @@ def _path(expr: Message) -> tuple[str, ...] | None:
     select = expr.message(5)
     operand = _path(select.message(1))
     return None if operand is None else (*operand, select.text(2))
+
+
+def _compared(expr: Message, bound: frozenset[str]) -> float | str | None:
+    """A number, or the dotted path of a value that is not a comprehension's own; None for anything else."""
+    if expr.has(3):
+        constant = expr.message(3)
+        return constant.double(5) if constant.has(5) else float(constant.signed(3)) if constant.has(3) else None
+    path = _path(expr)
+    return ".".join(path) if path is not None and path[0] not in bound else None
 
 
 def _elements(expr: Message) -> Iterator[Message]:
@@ -146,6 +181,14 @@ class Message:
     def number(self, number: int) -> int:
         value = self._fields.get(number, [0])[-1]
         return value if isinstance(value, int) else 0
+
+    def signed(self, number: int) -> int:
+        value = self.number(number)
+        return value - 2**64 if value >= 2**63 else value
+
+    def double(self, number: int) -> float:
+        value = self._fields.get(number, [bytes(8)])[-1]
+        return float(struct.unpack("<d", value)[0]) if isinstance(value, bytes) else 0.0
 
     def text(self, number: int) -> str:
         value = self._fields.get(number, [b""])[-1]

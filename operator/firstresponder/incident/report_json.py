@@ -9,6 +9,7 @@ from __future__ import annotations
 from firstresponder.api.base import JSON, format_time
 from firstresponder.api.incident import AttemptState, Escalation, Incident, Phase, TimelineEntry
 from firstresponder.incident.packet_text import packet_document, snake
+from firstresponder.incident.quantities import Quantity, amount, quantities
 from firstresponder.incident.report import Report, duration_text, succeeded
 
 _EVENTS = {
@@ -77,11 +78,26 @@ def document(report: Report) -> dict[str, JSON]:
         "evidence": [each.wire() for each in status.evidence],
         "attempts": [each.wire() for each in status.attempts],
         "verification": status.verification.wire() if status.verification is not None else None,
+        "measured": [_quantity(each) for each in quantities(incident)],
+        "samples": [each.wire() for each in status.samples],
+        "samples_dropped": status.samples_dropped,
         "recommendations": [each.wire() for each in status.recommendations],
         "related_incidents": [each.wire() for each in status.related_incidents],
         "runbook_revision": status.runbook_revision_ref.wire() if status.runbook_revision_ref is not None else None,
         "parameters": dict(status.parameters),
         "conditions": [each.wire() for each in status.conditions],
+    }
+
+
+def _quantity(quantity: Quantity) -> dict[str, JSON]:
+    return {
+        "name": quantity.name,
+        "runbook": quantity.runbook,
+        "host": quantity.host or None,
+        "unit": quantity.unit.value,
+        "in_triage": quantity.in_triage,
+        "before_action": quantity.before_action,
+        "afterwards": quantity.afterwards,
     }
 
 
@@ -112,13 +128,25 @@ def _entry(report: Report, entry: TimelineEntry) -> dict[str, JSON]:
             told["action"] = entry.details if packet.undoes else packet.action
         case "ApprovalGranted":
             told["approved_by"] = entry.by
+            ref = status.approval_request_ref
+            told["channel"] = f"ApprovalRequest {ref.name}" if ref is not None else None
         case "ActionCompleted":
             ended = (each.state for each in status.attempts if each.completion_time == entry.time)
             state = next(ended, None)
             told["rollout"] = "successful" if state == AttemptState.SUCCEEDED else state.lower() if state else None
         case "VerificationPassed" | "VerificationFailed" if status.verification is not None:
+            told |= _cpu(report.incident)
+            told["status"] = "healthy" if entry.event == "VerificationPassed" else "unhealthy"
             told["criteria"] = {each.name: each.because for each in status.verification.criteria}
     return told
+
+
+def _cpu(incident: Incident) -> dict[str, JSON]:
+    """How busy the processors were at the end of the verification, where that was measured."""
+    for each in quantities(incident):
+        if each.name.endswith(".hostCpuPercent") and each.afterwards is not None:
+            return {"cpu": amount(each.afterwards, each.unit)}
+    return {}
 
 
 def _escalation(incident: Incident, escalation: Escalation, timeline: list[JSON]) -> dict[str, JSON]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from firstresponder.api.incident import Escalation
+from firstresponder.api.incident import Escalation, Phase
 from firstresponder.incident.attempts import attempt_name
 from firstresponder.incident.findings import findings_text
 from firstresponder.incident.packet_text import PacketText
+from firstresponder.incident.quantities import measured_table, quantities
 from firstresponder.incident.report import (
     Report,
     duration_text,
@@ -47,26 +48,34 @@ def code(text: str) -> str:
 
 def markdown(report: Report) -> str:
     """The report as one Markdown document."""
-    blocks: list[str] = []
-    for section in (
-        _top,
-        _escalation_section,
-        _packet_section,
-        _attempts_section,
-        _verification_section,
-        _cause_section,
-        _verdicts_section,
-        _evidence_section,
-        _timeline_section,
-        _after_section,
+    incident = report.incident
+    title = f"# Incident {prose(incident.name)}: {incident.status.phase}"
+    return "\n\n".join([title, *(block for _, block in sections(report))]) + "\n"
+
+
+def sections(report: Report) -> Iterator[tuple[str, str]]:
+    """The document without its title, as blocks, each with the name of its section. While people are asked, the packet
+    comes before what it rests on; afterwards, what became of it comes first."""
+    asked = report.incident.status.phase == Phase.AWAITING_APPROVAL
+    for name, section in (
+        ("top", _top),
+        ("escalation", _escalation_section),
+        *((("packet", _packet_section),) if asked else ()),
+        ("cause", _cause_section),
+        ("attempts", _attempts_section),
+        ("verification", _verification_section),
+        ("measured", _measured_section),
+        ("afterwards", _after_section),
+        *(() if asked else (("packet", _packet_section),)),
+        ("verdicts", _verdicts_section),
+        ("evidence", _evidence_section),
+        ("timeline", _timeline_section),
     ):
-        blocks += section(report)
-    return "\n\n".join(blocks) + "\n"
+        yield from ((name, block) for block in section(report))
 
 
 def _top(report: Report) -> Iterator[str]:
     incident, status, headline = report.incident, report.incident.status, report.headline
-    yield f"# Incident {prose(incident.name)}: {status.phase}"
     cause = status.root_cause.summary if status.root_cause is not None else None
     yield _items(
         ("Wrong", prose(headline.wrong)),
@@ -147,8 +156,13 @@ def _packet_section(report: Report) -> Iterator[str]:
 
 
 def _attempts_section(report: Report) -> Iterator[str]:
-    for attempt in report.incident.status.attempts:
-        yield f"## Attempt {attempt.ordinal}: {prose(attempt_name(attempt))} on {prose(attempt.host)}"
+    status = report.incident.status
+    if status.attempts or status.escalation is not None:
+        yield "## What was tried"
+    if status.escalation is not None and not status.attempts:
+        yield "Nothing; nothing was changed on any host."
+    for attempt in status.attempts:
+        yield f"### Attempt {attempt.ordinal}: {prose(attempt_name(attempt))} on {prose(attempt.host)}"
         ended = moment(attempt.completion_time) if attempt.completion_time is not None else "not known"
         yield _items(
             ("State", attempt.state.value),
@@ -179,6 +193,15 @@ def _verification_section(report: Report) -> Iterator[str]:
         for each in verification.criteria
     )
     yield _table(("Criterion", "At the end", "Because", "Since"), rows)
+
+
+def _measured_section(report: Report) -> Iterator[str]:
+    found = quantities(report.incident)
+    if not found:
+        return
+    yield "## What was measured"
+    header, rows = measured_table(found)
+    yield _table(header, ((prose(title), *(code(cell) for cell in cells)) for title, *cells in rows))
 
 
 def _cause_section(report: Report) -> Iterator[str]:
@@ -239,7 +262,7 @@ def _timeline_section(report: Report) -> Iterator[str]:
 def _after_section(report: Report) -> Iterator[str]:
     status = report.incident.status
     if status.follow_ups or status.recommendations:
-        yield "## Afterwards"
+        yield "## Follow-ups"
         yield _items(
             *((each.type, prose(each.title)) for each in status.follow_ups),
             *((f"Recommended to {prose(', '.join(each.to))}", prose(each.text)) for each in status.recommendations),

@@ -40,12 +40,17 @@ def free_of_evidence(spec: Triage) -> frozenset[str]:
 
 def diagnostics_behind(spec: Triage, sources: Iterable[str]) -> frozenset[str]:
     """The diagnostics that these expressions rest on, directly or through variables."""
+    found = frozenset[str]().union(*(each.names for each in expressions_behind(spec, sources)))
+    return found & {diagnostic.name for diagnostic in spec.diagnostics}
+
+
+def expressions_behind(spec: Triage, sources: Iterable[str]) -> list[Expression]:
+    """These expressions, compiled, and those of the variables that they rest on; each variable once."""
     names = names_in(spec)
     variables = {variable.name: variable.expression for variable in spec.variables}
-    wanted, found = list(sources), set[str]()
+    wanted, found = list(sources), list[Expression]()
     while wanted:
-        for name in compiled(wanted.pop(), names).names - found:
-            found.add(name)
-            if name in variables:
-                wanted.append(variables[name])
-    return frozenset(found & {diagnostic.name for diagnostic in spec.diagnostics})
+        expression = compiled(wanted.pop(), names)
+        found.append(expression)
+        wanted += [variables.pop(name) for name in sorted(expression.names & variables.keys())]
+    return found

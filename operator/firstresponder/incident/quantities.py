@@ -1,0 +1,173 @@
+"""What an incident's status remembers of each measured quantity, for people: over time, and in three numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from firstresponder.api.incident import Incident
+from firstresponder.api.runbook import RunbookSpec, Triage
+from firstresponder.evidence.catalogue import PROBES
+from firstresponder.evidence.probe import Unit
+from firstresponder.expressions import format_number
+from firstresponder.incident.measure import Stage
+from firstresponder.runbooks.names import expressions_behind
+from firstresponder.runbooks.parameters import InvalidParameter, recorded, resolve
+
+UNITS: Mapping[str, Unit] = {field: unit for probe in PROBES.values() for field, unit in probe.measures.items()}
+"""By field; it is the same in all probes."""
+UNKNOWN = "–"
+_WORDS = {"cpu": "CPU", "rtt": "round trip"}
+_UNIT_WORDS = frozenset({"percent", "bytes", "seconds", "ms"})
+_SIZES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
+
+
+@dataclass(frozen=True)
+class Point:
+    """One measurement."""
+
+    time: datetime
+    stage: Stage
+    value: float
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One quantity as one runbook's diagnostic measured it."""
+
+    runbook: str
+    name: str
+    """Diagnostic and field."""
+    unit: Unit
+    host: str
+    """The Host's name, or the role where none is known; empty when that is not told."""
+    points: tuple[Point, ...]
+    """In the order of time; never none."""
+
+    @property
+    def title(self) -> str:
+        """``processes: host CPU`` for ``processes.hostCpuPercent``."""
+        diagnostic, _, field = self.name.partition(".")
+        words = [each.lower() for each in re.findall(r"[A-Z]?[a-z0-9]+", field)]
+        told = words[:-1] if len(words) > 1 and words[-1] in _UNIT_WORDS else words
+        return f"{diagnostic}: {' '.join(_WORDS.get(each, each) for each in told)}"
+
+    @property
+    def in_triage(self) -> float | None:
+        """What the decision was made with."""
+        return self._last("Triage")
+
+    @property
+    def before_action(self) -> float | None:
+        """As it was just before acting."""
+        verified = next((each.time for each in self.points if each.stage == "Verification"), None)
+        return self._last("BeforeAction", verified)
+
+    @property
+    def afterwards(self) -> float | None:
+        """As it was at the end of the verification."""
+        return self._last("Verification")
+
+    def _last(self, stage: Stage, until: datetime | None = None) -> float | None:
+        found = [each.value for each in self.points if each.stage == stage and (until is None or each.time <= until)]
+        return found[-1] if found else None
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Where a criterion draws the line."""
+
+    criterion: str
+    value: float
+
+
+def quantities(incident: Incident) -> tuple[Quantity, ...]:
+    """Every quantity that was measured, in the order of the diagnostics."""
+    status = incident.status
+    hosts = {(each.runbook, each.name): each.host or each.role for each in status.evidence}
+    points: dict[tuple[str, str], list[Point]] = {}
+    for round_ in status.samples:
+        for name, value in round_.values.items():
+            points.setdefault((round_.runbook, name), []).append(Point(round_.time, round_.stage, float(value)))
+    return tuple(
+        Quantity(runbook, name, unit, hosts.get((runbook, name.partition(".")[0]), ""), tuple(seen))
+        for (runbook, name), seen in points.items()
+        if (unit := UNITS.get(name.partition(".")[2])) is not None
+    )
+
+
+def measured_table(found: Sequence[Quantity]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Header and rows of each quantity before, at and after the action; without columns in which nothing is known."""
+    columns = {
+        "In triage": [amount(each.in_triage, each.unit) for each in found],
+        "Just before acting": [amount(each.before_action, each.unit) for each in found],
+        "At the end": [amount(each.afterwards, each.unit) for each in found],
+    }
+    known = {name: cells for name, cells in columns.items() if set(cells) != {UNKNOWN}}
+    rows = zip((each.title for each in found), (each.host for each in found), *known.values(), strict=True)
+    return ("Quantity", "On", *known), list(rows)
+
+
+def worth_plotting(found: Sequence[Quantity], runbook: str, spec: Triage | None) -> tuple[Quantity, ...]:
+    """Those that were measured more than once; of one diagnostic what the runbook's expressions read, or the first."""
+    read = _read(spec) if spec is not None else frozenset()
+    chosen: dict[tuple[str, str], list[Quantity]] = {}
+    for each in found:
+        if len(each.points) > 1:
+            chosen.setdefault((each.runbook, each.name.partition(".")[0]), []).append(each)
+    return tuple(
+        quantity
+        for (owner, _), of_one in chosen.items()
+        for quantity in ([each for each in of_one if owner == runbook and each.name in read] or of_one[:1])
+    )
+
+
+def _read(spec: Triage) -> frozenset[str]:
+    judged = [variable.expression for variable in spec.variables]
+    judged += [each.when for each in spec.guards]
+    judged += [each.when for each in spec.hypotheses]
+    if isinstance(spec, RunbookSpec):
+        judged += [each.require for each in spec.verify.criteria]
+        judged += [each.when for each in spec.verify.fail_when]
+    return frozenset().union(*(each.references for each in expressions_behind(spec, judged)))
+
+
+def thresholds(incident: Incident, spec: RunbookSpec) -> dict[str, list[Threshold]]:
+    """By a quantity's name: the numbers and parameters that the criteria compare it with, directly or by variables."""
+    status = incident.status
+    try:
+        parameters = resolve(spec.parameters, recorded(spec.parameters, status.parameters)).values
+    except InvalidParameter:  # it ended before its parameters were known
+        parameters = {}
+    found: dict[str, list[Threshold]] = {}
+    for criterion in spec.verify.criteria:
+        for expression in expressions_behind(spec, [criterion.require]):
+            for each in expression.comparisons:
+                value = parameters.get(each.against) if isinstance(each.against, str) else each.against
+                if isinstance(value, int | float) and not isinstance(value, bool):
+                    found.setdefault(each.path, []).append(Threshold(criterion.name, float(value)))
+    return found
+
+
+def amount(value: float | None, unit: Unit) -> str:
+    """A value with its unit as people write it: ``97.5 %``, ``2 GiB``, ``12 ms``; a dash where none is known."""
+    if value is None:
+        return UNKNOWN
+    match unit:
+        case Unit.PERCENT:
+            return f"{format_number(value)} %"
+        case Unit.BYTES:
+            size, name = next((each for each in _SIZES if abs(value) >= each[0]), (1, "bytes"))
+            return f"{format_number(value / size)} {name}"
+        case Unit.COUNT:
+            return format_number(value)
+        case Unit.PER_MINUTE:
+            return f"{format_number(value)} per minute"
+        case Unit.SECONDS if abs(value) < 1:
+            return f"{format_number(value * 1000)} ms"
+        case Unit.SECONDS:
+            return f"{format_number(value)} s"
+        case Unit.MILLISECONDS:
+            return f"{format_number(value)} ms"
