@@ -74,7 +74,7 @@ generate: $(INSTALLED) ## Write crds/, schemas/, deploy/ and the generated pages
 lock: $(INSTALLED) ## Compile requirements.lock anew from pyproject.toml
 	@$(FIND_UV); $$uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
-		--group dev --output-file requirements.lock pyproject.toml
+		--group dev --extra html --output-file requirements.lock pyproject.toml
 
 # Exactly what requirements.lock names, nothing else; uv itself stays beside it, in .venv/uv, where
 # the machine has none.

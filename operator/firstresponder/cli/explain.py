@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from firstresponder.api.incident import Incident
 from firstresponder.api.runbook import RunbookSpec, Triage, TriagePlaybookSpec
 from firstresponder.cli.cluster import Cluster, Refused
 from firstresponder.cli.explain_view import explain_view
@@ -51,6 +52,15 @@ def replay(name: str, kubeconfig: str | None, context: str | None, namespace: st
 def _explained(cluster: Cluster, name: str) -> Explanation:
     """The decision made again from the revision that the incident pinned, never from the runbook of today."""
     incident = cluster.the_incident(name)
+    runbook, spec = pinned(cluster, incident)
+    try:
+        return explain_decision(incident, runbook, spec)
+    except NotDecided as problem:
+        raise Refused(f"incident {incident.name} cannot be explained: {problem}") from None
+
+
+def pinned(cluster: Cluster, incident: Incident) -> tuple[str, Triage]:
+    """The name and the content of the revision that the incident pinned. Raises Refused."""
     led, ref = incident.status.playbook_revision_ref, incident.status.runbook_revision_ref
     kind: type[Triage] = RunbookSpec
     if ref is None and led is not None:  # it ended with the playbook
@@ -60,7 +70,4 @@ def _explained(cluster: Cluster, name: str) -> Explanation:
     data = cluster.revision(ref.name)
     if data is None or digest_of(data) != ref.digest:
         raise Refused(f"ControllerRevision {ref.name} is gone or no longer holds what the incident recorded")
-    try:
-        return explain_decision(incident, ref.runbook, kind.model_validate(data["spec"]))
-    except NotDecided as problem:
-        raise Refused(f"incident {incident.name} cannot be explained: {problem}") from None
+    return ref.runbook, kind.model_validate(data["spec"])

@@ -21,7 +21,15 @@ UNITS: Mapping[str, Unit] = {field: unit for probe in PROBES.values() for field,
 UNKNOWN = "–"
 _WORDS = {"cpu": "CPU", "rtt": "round trip"}
 _UNIT_WORDS = frozenset({"percent", "bytes", "seconds", "ms"})
-_SIZES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
+_SYMBOLS = {
+    Unit.PERCENT: "%",
+    Unit.BYTES: "bytes",
+    Unit.COUNT: "",
+    Unit.PER_MINUTE: "/min",
+    Unit.SECONDS: "s",
+    Unit.MILLISECONDS: "ms",
+}
+_SIZES = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"))
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,8 @@ class Quantity:
     def title(self) -> str:
         """``processes: host CPU`` for ``processes.hostCpuPercent``."""
         diagnostic, _, field = self.name.partition(".")
+        if UNITS[field] is Unit.PER_MINUTE:
+            return f"{diagnostic}: rate"
         words = [each.lower() for each in re.findall(r"[A-Z]?[a-z0-9]+", field)]
         told = words[:-1] if len(words) > 1 and words[-1] in _UNIT_WORDS else words
         return f"{diagnostic}: {' '.join(_WORDS.get(each, each) for each in told)}"
@@ -151,23 +161,22 @@ def thresholds(incident: Incident, spec: RunbookSpec) -> dict[str, list[Threshol
     return found
 
 
+def scale(quantity: Quantity) -> tuple[float, str]:
+    """What to divide all of its values by so that people can read them, and the unit that they are in then."""
+    return _scale(max(abs(each.value) for each in quantity.points), quantity.unit)
+
+
 def amount(value: float | None, unit: Unit) -> str:
     """A value with its unit as people write it: ``97.5 %``, ``2 GiB``, ``12 ms``; a dash where none is known."""
     if value is None:
         return UNKNOWN
-    match unit:
-        case Unit.PERCENT:
-            return f"{format_number(value)} %"
-        case Unit.BYTES:
-            size, name = next((each for each in _SIZES if abs(value) >= each[0]), (1, "bytes"))
-            return f"{format_number(value / size)} {name}"
-        case Unit.COUNT:
-            return format_number(value)
-        case Unit.PER_MINUTE:
-            return f"{format_number(value)} per minute"
-        case Unit.SECONDS if abs(value) < 1:
-            return f"{format_number(value * 1000)} ms"
-        case Unit.SECONDS:
-            return f"{format_number(value)} s"
-        case Unit.MILLISECONDS:
-            return f"{format_number(value)} ms"
+    factor, symbol = _scale(abs(value), unit)
+    return f"{format_number(round(value / factor, 6))} {symbol}".strip()
+
+
+def _scale(size: float, unit: Unit) -> tuple[float, str]:
+    if unit is Unit.SECONDS and 0 < size < 1:
+        return 0.001, "ms"
+    if unit is Unit.BYTES:
+        return next((each for each in _SIZES if size >= each[0]), (1.0, "bytes"))
+    return 1.0, _SYMBOLS[unit]

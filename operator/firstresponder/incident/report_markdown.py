@@ -61,10 +61,10 @@ def sections(report: Report) -> Iterator[tuple[str, str]]:
         ("top", _top),
         ("escalation", _escalation_section),
         *((("packet", _packet_section),) if asked else ()),
+        ("measured", _measured_section),
         ("cause", _cause_section),
         ("attempts", _attempts_section),
         ("verification", _verification_section),
-        ("measured", _measured_section),
         ("afterwards", _after_section),
         *(() if asked else (("packet", _packet_section),)),
         ("verdicts", _verdicts_section),
@@ -77,13 +77,11 @@ def sections(report: Report) -> Iterator[tuple[str, str]]:
 def _top(report: Report) -> Iterator[str]:
     incident, status, headline = report.incident, report.incident.status, report.headline
     cause = status.root_cause.summary if status.root_cause is not None else None
-    yield _items(
+    facts = [
         ("Wrong", prose(headline.wrong)),
         *((("Cause", prose(cause)),) if cause else ()),
         (headline.label, prose(headline.happened)),
         ("To do", prose(headline.to_do) + (f" {code(headline.command)}" if headline.command is not None else "")),
-    )
-    facts = [
         ("Type", prose(incident.spec.type)),
         ("Service", prose(incident.spec.service)),
         ("Hosts", prose(hosts_text(incident))),
@@ -201,7 +199,7 @@ def _measured_section(report: Report) -> Iterator[str]:
         return
     yield "## What was measured"
     header, rows = measured_table(found)
-    yield _table(header, ((prose(title), *(code(cell) for cell in cells)) for title, *cells in rows))
+    yield _table(header, (tuple(prose(cell) for cell in row) for row in rows))
 
 
 def _cause_section(report: Report) -> Iterator[str]:
