@@ -27,7 +27,7 @@ cluster-down: $(INSTALLED) ## Remove what `make cluster` left
 	@.venv/bin/python -m tests.testbed.local down
 
 .PHONY: test test-unit test-cluster test-e2e
-test: need-cluster need-hosts need-lint $(INSTALLED) ## Everything: set-up, lint, and every test
+test: need-cluster need-hosts need-lint need-browser $(INSTALLED) ## Everything: set-up, lint, and every test
 	@echo "make lint runs beside the tests"; \
 	$(MAKE) --no-print-directory lint >.venv/lint.log 2>&1 & lint=$$!; \
 	$(BUILD) cluster hosts && $(PYTEST) $(AT_ONCE); tests=$$?; \
@@ -40,8 +40,8 @@ test-unit: $(INSTALLED) ## A minute; no root, no network
 test-cluster: need-cluster $(INSTALLED) ## Against a real API server, without hosts; no root
 	@$(BUILD) cluster && $(PYTEST) $(AT_ONCE) tests/cluster
 
-test-e2e: need-cluster need-hosts $(INSTALLED) ## Against a real API server and real systemd hosts
-	@$(BUILD) cluster hosts && $(PYTEST) $(AT_ONCE) tests/host tests/host_ssh tests/e2e
+test-e2e: need-cluster need-hosts need-browser $(INSTALLED) ## Against a real API server and real systemd hosts
+	@$(BUILD) cluster hosts && $(PYTEST) $(AT_ONCE) tests/host tests/host_ssh tests/e2e tests/browser
 
 .PHONY: lint generate lock
 lint: need-lint $(INSTALLED) ## Style, types, layers, shell scripts, generated files up to date
@@ -94,8 +94,8 @@ $(INSTALLED): requirements.lock pyproject.toml | need-python
 
 # The first line of output says what this machine lacks and what to do; Debian packages are
 # installed when we are root.
-.PHONY: need-python need-cluster need-hosts need-lint
-need-python need-cluster need-hosts need-lint:
+.PHONY: need-python need-cluster need-hosts need-lint need-browser
+need-python need-cluster need-hosts need-lint need-browser:
 	@command -v $(PYTHON) >/dev/null || { \
 		echo "error: no $(PYTHON): install Python 3.11 or newer, or name one: make PYTHON=…"; exit 1; }
 	@$(PYTHON) -m tests.testbed.preflight $(@:need-%=%)

@@ -1,6 +1,6 @@
 """What this machine lacks for a given need, said in one line before anything else happens.
 
-`python3 -m tests.testbed.preflight cluster|hosts|lint|python…` runs on the machine's own Python,
+`python3 -m tests.testbed.preflight cluster|hosts|lint|browser|python…` runs on the machine's own Python,
 before there is a virtual environment: standard library only. As root on Debian it installs the
 missing packages.
 """
@@ -22,6 +22,7 @@ OLDEST_PYTHON = (3, 11)
 # Program → the Debian package that has it.
 HOST_PROGRAMS = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "ip": "iproute2"}
 LINT_PROGRAMS = {"shellcheck": "shellcheck"}
+BROWSER_PROGRAMS = {"chromium": "chromium"}
 
 
 def check_python() -> None:
@@ -57,7 +58,18 @@ def check_lint() -> None:
     _require_programs(LINT_PROGRAMS)
 
 
-CHECKS = {"python": check_python, "cluster": check_cluster, "hosts": check_hosts, "lint": check_lint}
+def check_browser() -> None:
+    """A real browser shows the page of a report."""
+    _require_programs(BROWSER_PROGRAMS)
+
+
+CHECKS = {
+    "python": check_python,
+    "cluster": check_cluster,
+    "hosts": check_hosts,
+    "lint": check_lint,
+    "browser": check_browser,
+}
 
 
 def _require_linux() -> None:
