@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e import records
 from tests.e2e.scenes import Scene, Scenes, plays
 from tests.testbed.cluster import Cluster
 from tests.testbed.hosts import Host, Hosts
@@ -24,11 +25,12 @@ def host(hosts: Hosts) -> Iterator[Host]:
 
 
 @pytest.fixture
-def stage(cluster: Cluster, namespace: str, host: Host) -> Stage:
-    """The host registered, no runbook yet."""
+def stage(cluster: Cluster, namespace: str, host: Host) -> Iterator[Stage]:
+    """The host registered, no runbook yet. In the end there is a report of every incident that ended."""
     prepared = Stage(cluster, namespace)
     prepared.add_host(host)
-    return prepared
+    yield prepared
+    records.assert_records(prepared)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from typing import Any, Self, TypeGuard
 import pytest
 import yaml
 
-from tests.e2e import truth
+from tests.e2e import records, truth
 from tests.testbed.cluster import ALICE, Cluster
 from tests.testbed.hosts import Hosts
 from tests.testbed.operator import Operator
@@ -84,7 +84,11 @@ class EmptyScene:
             found = self.cluster.api().get(self.stage.path("incidents"))["items"]
             error.add_note(yaml.safe_dump({each["metadata"]["name"]: each.get("status") for each in found}))
         self.hosts.__exit__(kind, error, trace)
-        self.cluster.api().delete(f"/api/v1/namespaces/{self.namespace}")
+        try:
+            if error is None:
+                records.assert_records(self.stage)
+        finally:
+            self.cluster.api().delete(f"/api/v1/namespaces/{self.namespace}")
 
     def operator(
         self,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import truth
+from tests.e2e import records, truth
 from tests.e2e.scenes import EmptyScene, Scenes
 from tests.testbed import database
 from tests.testbed.hosts import Host
@@ -70,6 +70,7 @@ def test_leaked_connections_are_freed_by_a_restart_after_approval(scenes: Scenes
         assert (truth.actions(server), truth.actions(client)) == ([], ["restart-unit"])
         assert truth.invocation(client, SERVICE) != before
         assert client.health() == 200
+        assert {"connections: used", "errors: rate"} <= records.plotted(scene.stage, incident)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.e2e import truth
+from tests.e2e import records, truth
 from tests.e2e.scenes import EmptyScene, Scenes
 from tests.testbed import faults
 from tests.testbed.faults import MIB
@@ -78,6 +78,7 @@ def test_a_log_that_nobody_rotates_is_rotated_after_the_journal_gave_too_little(
         assert truth.actions(host) == ["journal-vacuum", "logrotate"]
         assert [attempt["state"] for attempt in status["attempts"]] == ["Succeeded", "Succeeded"]
         assert used(host, "/var/log") < 80
+        assert {"disk: used", "health: latency"} <= records.plotted(scene.stage, incident)
 
 
 def test_forgotten_temporary_files_are_cleaned_away_and_young_ones_stay(scenes: Scenes) -> None:

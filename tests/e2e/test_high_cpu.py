@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.e2e import records
 from tests.e2e.truth import assert_nothing_ran, claims, invocation
 from tests.testbed.hosts import Host
 from tests.testbed.operator import Operator
@@ -75,6 +76,12 @@ def test_a_leak_is_restarted_once_after_approval_and_resolved(stage: Stage, host
     assert "cause memory-leak: propose restart" in told
     again = kubectl("incident", "replay", incident, "-n", stage.namespace, user="alice@example.com").stdout
     assert again.endswith("The same as recorded.\n")
+    assert {"processes: host CPU", "memory: available", "errors: count"} <= records.plotted(stage, incident)
+    for form, begins in (("markdown", f"# Incident {incident}: Resolved\n"), ("json", "{\n")):
+        made = kubectl(
+            "incident", "report", incident, "-n", stage.namespace, "-o", form, user="alice@example.com"
+        ).stdout
+        assert made.startswith(begins)
     table = kubectl("get", "incidents", "-n", stage.namespace, user="alice@example.com").stdout
     assert table.splitlines()[1].split()[:5] == [incident, "HighCPU", "api-gateway", "Resolved", "Resolved"]
     kubectl("wait", "--for=condition=Closed", f"incident/{incident}", "-n", stage.namespace, "--timeout=5s")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.e2e import truth
+from tests.e2e import records, truth
 from tests.e2e.scenes import EmptyScene, Scenes
 from tests.testbed import faults
 from tests.testbed.hosts import Host
@@ -68,6 +68,7 @@ def test_a_service_that_eats_the_memory_is_restarted_after_approval(scenes: Scen
         assert [attempt["state"] for attempt in status["attempts"]] == ["Succeeded"]
         assert truth.invocation(host, UNIT) != before
         assert faults.memory(host)[1] > int(short["minAvailableMemory"])
+        assert "memory: available" in records.plotted(scene.stage, incident)
         assert [each["type"] for each in status["followUps"]] == ["Ticket", "Monitoring"]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import truth
+from tests.e2e import records, truth
 from tests.e2e.scenes import EmptyScene, Scenes
 from tests.testbed import surroundings
 from tests.testbed.cluster import ALICE
@@ -70,6 +70,7 @@ def test_a_loaded_pool_gets_two_more_instances_after_approval_and_the_load_falls
         (attempt,) = status["attempts"]
         assert truth.claims(cast[CONTROL]) == [attempt["id"]]
         assert truth.starts(cast[GATEWAY_HOST]) == 1, "it goes on as it was"
+        assert {"processes: host CPU", "memory: available"} <= records.plotted(scene.stage, incident)
 
 
 @pytest.mark.rule(11)

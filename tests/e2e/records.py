@@ -1,0 +1,121 @@
+"""What is left of an incident when it has ended: its report in every form, and the same decision made again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from typing import Any
+
+from firstresponder.api.approvalrequest import ApprovalRequest
+from firstresponder.api.incident import Incident, Phase
+from firstresponder.api.runbook import RunbookSpec, Triage, TriagePlaybookSpec
+from firstresponder.cli.report_page import page
+from firstresponder.incident.explain import NotDecided, explain
+from firstresponder.incident.quantities import quantities, worth_plotting
+from firstresponder.incident.report import Report, report_of
+from firstresponder.incident.report_json import document
+from firstresponder.incident.report_markdown import markdown
+from tests.testbed.cluster import ALICE
+from tests.testbed.stage import Stage
+
+SLI = {
+    "incident_id": str,
+    "detected_at": str,
+    "agent_started_at": str,
+    "resolved_at": str | None,
+    "escalated": bool,
+    "fix_correct": bool | None,
+    "mttd_seconds": int,
+    "mttr_seconds": int | None,
+}
+"""The fields of a service level record and their types."""
+
+
+def assert_records(stage: Stage) -> None:
+    """Of every incident of the namespace that has ended there is a report in each form."""
+    for body in stage.cluster.api().get(stage.path("incidents"))["items"]:
+        incident = Incident.model_validate(body)
+        if incident.status.phase in {Phase.RESOLVED, Phase.ESCALATED}:
+            _assert_record(stage, incident)
+
+
+def _assert_record(stage: Stage, incident: Incident) -> None:
+    ref = incident.status.approval_request_ref
+    requests = {each["metadata"]["name"]: each for each in _all(stage, "approvalrequests")}
+    request = ApprovalRequest.model_validate(requests[ref.name]) if ref is not None and ref.name in requests else None
+    report = report_of(incident, request)
+    _assert_json(incident, json.loads(json.dumps(document(report))))
+    text = markdown(report)
+    assert text.startswith(f"# Incident {incident.name}: {incident.status.phase}\n")
+    assert ("## What was measured" in text) is bool(quantities(incident))
+    assert ("## Escalation" in text) is (incident.status.escalation is not None)
+    spec = _pinned(stage, incident)
+    _assert_page(report, spec)
+    if spec is not None:
+        _assert_decided_again(incident, spec)
+
+
+def _all(stage: Stage, plural: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = stage.cluster.api().get(stage.path(plural))["items"]
+    return found
+
+
+def _pinned(stage: Stage, incident: Incident) -> Triage | None:
+    """The revision that the incident ran, while it is there."""
+    runbook, playbook = incident.status.runbook_revision_ref, incident.status.playbook_revision_ref
+    ref, kind = (runbook, RunbookSpec) if runbook is not None else (playbook, TriagePlaybookSpec)
+    stored = stage.cluster.api().get(f"/apis/apps/v1/namespaces/{stage.namespace}/controllerrevisions")["items"]
+    data = [each["data"] for each in stored if ref is not None and each["metadata"]["name"] == ref.name]
+    return kind.model_validate(data[0]["spec"]) if data else None
+
+
+def _assert_json(incident: Incident, record: dict[str, Any]) -> None:
+    sli = record["sli"]
+    assert sli.keys() == SLI.keys()
+    assert [name for name, kind in SLI.items() if not isinstance(sli[name], kind)] == []
+    resolved = incident.status.phase == Phase.RESOLVED
+    assert record["escalated"] is sli["escalated"] is not resolved
+    assert (record["resolution_time"] is not None) is (sli["resolved_at"] is not None) is resolved
+    assert record["resolved_by"] == (("agent" if record["attempts"] else "itself") if resolved else None)
+    assert record["timeline"][0]["event"] == "alert_fired"
+    assert record["timeline"][-1]["event"] in {"resolved", "escalated", "fix_marked_incorrect"}
+    assert (record["escalation"] is None) is resolved
+    if not resolved:
+        assert record["escalation"]["human_action_required"]
+    for each in record["samples"]:
+        assert all(isinstance(value, int | float) for value in each["values"].values())
+
+
+def _assert_page(report: Report, spec: Triage | None) -> None:
+    incident = report.incident
+    text = page(report, spec)
+    assert f"<title>Incident {incident.name}: {incident.status.phase}</title>" in text
+    assert "<script" not in text
+    ref = incident.status.runbook_revision_ref
+    chosen = worth_plotting(quantities(incident), ref.runbook if ref is not None else "", spec)
+    drawn = re.findall(r"<figure>.*?</figure>", text, re.DOTALL)
+    assert [_points(each) for each in drawn] == [len(each.points) for each in chosen]
+
+
+def _points(drawn: str) -> int:
+    """The measurements that a figure shows; the marks of its axes are none."""
+    groups: list[str] = re.findall(r'<g class="points [a-z]+">(.*?)</g>\s*</g>', drawn, re.DOTALL)
+    return sum(each.count("<use ") for each in groups)
+
+
+def _assert_decided_again(incident: Incident, spec: Triage) -> None:
+    """The stored evidence and the pinned revision give the recorded decision."""
+    ref = incident.status.runbook_revision_ref or incident.status.playbook_revision_ref
+    assert ref is not None
+    with contextlib.suppress(NotDecided):  # it ended before anything was seen
+        assert explain(incident, ref.runbook, spec).differences == ()
+
+
+def plotted(stage: Stage, incident: str) -> set[str]:
+    """What has figures on the page that an engineer makes with kubectl."""
+    command = ("incident", "report", incident, "-n", stage.namespace, "-o", "html")
+    made = stage.cluster.kubectl(*command, user=ALICE).stdout
+    assert made.startswith("<!DOCTYPE html>")
+    assert 'class="action"' in made
+    return set(re.findall(r"<figcaption><b>([^<]*)</b>", made))
