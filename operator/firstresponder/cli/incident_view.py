@@ -234,9 +234,13 @@ def _afterwards(report: Report) -> Iterator[RenderableType]:
     if after:
         yield heading("Follow-ups")
         yield pairs(after)
-    if sli is not None and sli.mttr_seconds is not None:
-        found = duration_text(sli.mttd_seconds or 0)
-        yield Text(f"\nDetected → begun in {found}, begun → resolved in {duration_text(sli.mttr_seconds)}")
+    if sli is not None and sli.mttd_seconds is not None:
+        parts = [f"Detected → begun in {duration_text(sli.mttd_seconds)}"]
+        if sli.mttr_seconds is not None:
+            parts.append(f"begun → resolved in {duration_text(sli.mttr_seconds)}")
+        parts += ["escalated"] if sli.escalated else []
+        parts += [f"the fix was {'right' if sli.fix_correct else 'wrong'}"] if sli.fix_correct is not None else []
+        yield Text(f"\n{', '.join(parts)}")
     if status.phase == Phase.RESOLVED and sli is not None and sli.fix_correct:
         yield Text("\nShould the fix turn out to be wrong, mark it, so that it counts in the false-action rate:")
         yield Text(_mark_incorrect(report.incident))

@@ -94,7 +94,7 @@ class Threshold:
 
 
 def quantities(incident: Incident) -> tuple[Quantity, ...]:
-    """Every quantity that was measured, in the order of the diagnostics."""
+    """Every quantity that was measured, in the order in which the rounds name them."""
     status = incident.status
     hosts = {(each.runbook, each.name): each.host or each.role for each in status.evidence}
     points: dict[tuple[str, str], list[Point]] = {}

@@ -199,7 +199,7 @@ def _measured_section(report: Report) -> Iterator[str]:
         return
     yield "## What was measured"
     header, rows = measured_table(found)
-    yield _table(header, (tuple(prose(cell) for cell in row) for row in rows))
+    yield _table(header, ((prose(title), prose(host), *amounts) for title, host, *amounts in rows))
 
 
 def _cause_section(report: Report) -> Iterator[str]:

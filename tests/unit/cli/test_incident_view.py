@@ -100,3 +100,22 @@ def test_hostile_text_neither_commands_the_terminal_nor_forges_a_section(width: 
     assert "\x1b" not in hostile
     assert "\u202e" not in hostile
     assert re.findall(_TITLES, hostile) == re.findall(_TITLES, honest)
+
+
+def test_what_was_measured_is_told_before_at_and_after_the_action() -> None:
+    block = section(rendered(resolved(), 120), "What was measured")
+    assert "Quantity On In triage Just before acting At the end" in block
+    assert "processes: host CPU api-gateway-03 97.5 % 97.5 % 12 %" in block
+    assert "In triage processes" in section(rendered(miner(), 120), "What was measured"), "and no column of dashes"
+
+
+@pytest.mark.parametrize(
+    ("world", "said"),
+    [
+        (resolved, "Detected → begun in 48s, begun → resolved in 5m10s, the fix was right"),
+        (fix_failed, "Detected → begun in 48s, escalated, the fix was wrong"),
+        (miner, "Detected → begun in 48s, escalated"),
+    ],
+)
+def test_the_service_level_is_told_at_every_end(world: Callable[[], World], said: str) -> None:
+    assert f"\n{said}" in re.sub(r" +\n", "\n", rendered(world(), 120)) + "\n"

@@ -141,8 +141,10 @@ def test_the_json_of_a_resolved_incident_has_the_fields_of_an_incident_record() 
     assert by_event["triage_completed"]["root_cause"] == "memory_leak"
     assert by_event["approval_requested"]["action"] == "restart api-gateway.service on api-gateway-03"
     assert by_event["approval_granted"]["approved_by"] == "alice@example.com"
+    assert by_event["approval_granted"]["channel"] == "ApprovalRequest high-cpu-1-1"
     assert by_event["fix_completed"]["rollout"] == "successful"
     assert set(by_event["verification_passed"]["criteria"]) == {"cpu", "no-new-errors", "healthy"}
+    assert (by_event["verification_passed"]["cpu"], by_event["verification_passed"]["status"]) == ("12 %", "healthy")
     assert (record["resolution_time"], record["resolved_by"], record["escalated"]) == ("5m58s", "agent", False)
     assert record["follow_up"] == {"ticket": None, "title": "Fix memory leak in api-gateway /api/v1/reports"}
     assert record["sli"] == {
@@ -156,6 +158,50 @@ def test_the_json_of_a_resolved_incident_has_the_fields_of_an_incident_record() 
         "mttr_seconds": 310,
     }
     assert record["escalation"] is None
+
+
+def test_the_json_tells_what_was_measured_round_by_round_and_in_three_numbers() -> None:
+    record = document(reported(resolved()))
+    [cpu] = [each for each in record["measured"] if each["name"] == "processes.hostCpuPercent"]
+    assert cpu == {
+        "name": "processes.hostCpuPercent",
+        "runbook": "high-cpu",
+        "host": "api-gateway-03",
+        "unit": "percent",
+        "in_triage": 97.5,
+        "before_action": 97.5,
+        "afterwards": 12.0,
+    }
+    assert record["samples"][0]["stage"] == "Triage"
+    assert record["samples"][0]["values"]["memory.availableBytes"] == 2147483648
+    assert record["samples_dropped"] == 0
+
+
+def test_markdown_tells_cause_tries_measurements_follow_ups_and_service_level_before_the_packet() -> None:
+    text = markdown(reported(resolved()))
+    headings = [line for line in text.splitlines() if line.startswith("#")]
+    assert headings == [
+        "# Incident high-cpu-1: Resolved",
+        "## What was measured",
+        "## Root cause",
+        "## What was tried",
+        "### Attempt 1: restart on api-gateway-03",
+        "## Verification",
+        "## Follow-ups",
+        "## Service level",
+        "## Decision packet",
+        "## What triage found",
+        "## Evidence",
+        "## Timeline",
+    ]
+    assert "| processes: host CPU | api-gateway-03 | 97.5 % | 97.5 % | 12 % |" in text
+    assert "Nothing; nothing was changed on any host." in markdown(reported(miner()))
+
+
+def test_markdown_puts_the_packet_first_while_people_are_asked() -> None:
+    text = markdown(reported(awaiting_approval()))
+    assert text.index("## Decision packet") < text.index("## What was measured") < text.index("## Root cause")
+    assert "What was tried" not in text
 
 
 def test_the_json_packet_has_the_fields_of_a_decision_packet() -> None:
