@@ -73,9 +73,7 @@ def reconcile(snapshot: Snapshot, now: datetime) -> Plan:
         return plan
     if plan.status.phase not in TRANSITIONS[phase] | {phase}:
         raise ForbiddenTransition(f"{phase} → {plan.status.phase}")
-    # What changes nothing is not written, however much was measured.
-    changed = plan.status != snapshot.incident.status
-    return replace(plan, status=within_budget(looked(snapshot, plan.status) if changed else plan.status))
+    return replace(plan, status=within_budget(looked(snapshot, plan.status)))
 
 
 def _require_room(plan: Plan) -> None:

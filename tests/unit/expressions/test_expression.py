@@ -265,3 +265,27 @@ def test_a_number_of_an_expression_is_a_double_in_the_next_one() -> None:
     names = {"a", "n"}
     scope = resolve_variables([("n", compile_expression("size(a)", names))], Scope({"a": [1, 2]}))
     assert compile_condition("n + 0.5 == 2.5", names).verdict(scope) is Verdict.TRUE
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("a.x < 80", [("a.x", "<", 80.0)]),
+        ("a.x <= 80.5", [("a.x", "<=", 80.5)]),
+        ("80 > a.x", [("a.x", "<", 80.0)]),
+        ("-1 <= a.x", [("a.x", ">=", -1.0)]),
+        ("a.x == 0", [("a.x", "==", 0.0)]),
+        ("a.x < p", [("a.x", "<", "p"), ("p", ">", "a.x")]),
+        ("!(a.x > 1.0) && b.y.z >= 2.0", [("a.x", ">", 1.0), ("b.y.z", ">=", 2.0)]),
+        ("a.x < p * 2.0", []),
+        ("a.s == 'x'", []),
+        ("a.l.all(i, i.x < 2.0)", []),
+        ("a.l.all(i, i.x < p)", []),
+        ("a.x != 1.0", []),
+    ],
+)
+def test_what_is_compared_with_what_is_found_from_either_side(
+    source: str, found: list[tuple[str, str, object]]
+) -> None:
+    expression = compile_expression(source, {"a", "b", "p"})
+    assert [(each.path, each.operator, each.against) for each in expression.comparisons] == found

@@ -77,6 +77,14 @@ def test_what_is_measured_beside_is_on_the_hosts_of_what_is_needed_and_not_neede
     assert {probe.not_before for probe in first.observe.probes} == {float(end)}
 
 
+def test_a_host_that_verification_does_not_need_is_not_asked_for_what_is_only_measured() -> None:
+    world = test_scale.scaled_out()
+    assert "replicas.count" in samples(world)[0].values
+    world.pass_time(minutes=1)
+    asked = [effect.observe for effect in world.performed(Experiment) if isinstance(effect, Experiment)]
+    assert {probe.name for look in asked for probe in look.probes} == {"oom", "memory"}
+
+
 def test_what_triage_did_not_see_is_not_asked_for_again() -> None:
     values = leak()
     del values["memory"]
