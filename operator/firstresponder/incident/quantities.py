@@ -94,17 +94,25 @@ class Threshold:
 
 
 def quantities(incident: Incident) -> tuple[Quantity, ...]:
-    """Every quantity that was measured, in the order in which the rounds name them."""
+    """Every quantity that was measured, in the order of the runbook's diagnostics."""
     status = incident.status
     hosts = {(each.runbook, each.name): each.host or each.role for each in status.evidence}
-    points: dict[tuple[str, str], list[Point]] = {}
+    points: dict[tuple[str, str, str], list[Point]] = {}
     for round_ in status.samples:
         for name, value in round_.values.items():
-            points.setdefault((round_.runbook, name), []).append(Point(round_.time, round_.stage, float(value)))
+            diagnostic, _, field = name.partition(".")
+            point = Point(round_.time, round_.stage, float(value))
+            points.setdefault((round_.runbook, diagnostic, field), []).append(point)
+    asked = [*hosts]  # evidence stands in the order in which it was asked for; maps come back in any
+
+    def place(quantity: tuple[str, str, str]) -> tuple[int, str]:
+        owner = quantity[:2]
+        return asked.index(owner) if owner in hosts else len(asked), quantity[2]
+
     return tuple(
-        Quantity(runbook, name, unit, hosts.get((runbook, name.partition(".")[0]), ""), tuple(seen))
-        for (runbook, name), seen in points.items()
-        if (unit := UNITS.get(name.partition(".")[2])) is not None
+        Quantity(runbook, f"{diagnostic}.{field}", UNITS[field], hosts.get((runbook, diagnostic), ""), tuple(seen))
+        for (runbook, diagnostic, field), seen in sorted(points.items(), key=lambda each: place(each[0]))
+        if field in UNITS
     )
 
 

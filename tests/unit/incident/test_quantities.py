@@ -101,6 +101,16 @@ def test_what_is_not_a_quantity_of_any_probe_is_not_shown() -> None:
     assert quantities(world.incident.model_copy(update={"status": status})) == ()
 
 
+def test_quantities_come_in_the_order_of_the_runbook_s_diagnostics_however_the_rounds_name_them() -> None:
+    world = awaiting_approval()
+    [round_] = world.incident.status.samples
+    for names in (sorted(round_.values), sorted(round_.values, reverse=True)):
+        told = round_.model_copy(update={"values": {name: round_.values[name] for name in names}})
+        status = world.incident.status.model_copy(update={"samples": [told]})
+        found = quantities(world.incident.model_copy(update={"status": status}))
+        assert [each.name.partition(".")[0] for each in found] == ["processes", "errors", "oom", "memory"]
+
+
 def spec(**verify: Any) -> RunbookSpec:
     runbook = high_cpu()
     runbook["spec"]["verify"] |= verify
