@@ -16,6 +16,7 @@ from firstresponder.incident.quantities import quantities, worth_plotting
 from firstresponder.incident.report import Report, report_of
 from firstresponder.incident.report_json import document
 from firstresponder.incident.report_markdown import markdown
+from firstresponder.runbooks.revision import digest_of
 from tests.testbed.cluster import ALICE
 from tests.testbed.stage import Stage
 
@@ -62,12 +63,14 @@ def _all(stage: Stage, plural: str) -> list[dict[str, Any]]:
 
 
 def _pinned(stage: Stage, incident: Incident) -> Triage | None:
-    """The revision that the incident ran, while it is there."""
+    """The revision that the incident ran, while it is there and nobody has changed it."""
     runbook, playbook = incident.status.runbook_revision_ref, incident.status.playbook_revision_ref
     ref, kind = (runbook, RunbookSpec) if runbook is not None else (playbook, TriagePlaybookSpec)
     stored = stage.cluster.api().get(f"/apis/apps/v1/namespaces/{stage.namespace}/controllerrevisions")["items"]
-    data = [each["data"] for each in stored if ref is not None and each["metadata"]["name"] == ref.name]
-    return kind.model_validate(data[0]["spec"]) if data else None
+    found = {each["metadata"]["name"]: each["data"] for each in stored}
+    if ref is None or ref.name not in found or digest_of(found[ref.name]) != ref.digest:
+        return None
+    return kind.model_validate(found[ref.name]["spec"])
 
 
 def _assert_json(incident: Incident, record: dict[str, Any]) -> None:

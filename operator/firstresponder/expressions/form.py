@@ -11,7 +11,6 @@ A form is a tuple that begins with what it is: ``(ALL, …)`` and ``(ANY, …)``
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,10 +65,9 @@ def _constant(constant: Message) -> Form:
     if constant.has(2):
         return TRUE if constant.number(2) else FALSE
     if constant.has(3) or constant.has(4):
-        value = constant.number(3) if constant.has(3) else constant.number(4)
-        return (CONSTANT, "int", value - 2**64 if value >= 2**63 else value)
+        return (CONSTANT, "int", constant.signed(3) if constant.has(3) else constant.number(4))
     if constant.has(5):
-        return (CONSTANT, "double", struct.unpack("<d", constant.raw(5))[0])
+        return (CONSTANT, "double", constant.double(5))
     return (CONSTANT, "string", constant.text(6)) if constant.has(6) else (CONSTANT, "bytes", constant.raw(7))
 
 

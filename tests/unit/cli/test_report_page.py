@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from firstresponder.api.incident import Incident
-from firstresponder.cli import incident as commands
+from firstresponder.cli import report as commands
 from firstresponder.cli.cluster import Refused
 from firstresponder.cli.plots import Action, TimeAxis, described, figure
 from firstresponder.cli.report_page import _renderer, page
