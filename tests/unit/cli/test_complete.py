@@ -94,7 +94,7 @@ def answered(line: str) -> tuple[dict[str, str], str]:
         ("incident open --host target=api", ["target=api-gateway-03"]),
         ("incident open --severity ", ["Critical", "Warning", "Info"]),
         ("incident open --severity=W", ["Warning"]),
-        ("incident report x -o ", ["markdown", "json"]),
+        ("incident report x -o ", ["markdown", "json", "html"]),
         ("incident describe -n ", ["prod", "staging"]),
         ("incident describe --nam", ["--namespace"]),
         ("incident re", ["report", "replay"]),
