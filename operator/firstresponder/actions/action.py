@@ -65,6 +65,22 @@ class HostAction:
     """The method's name in the runbook, where the action has several."""
 
 
+@dataclass(frozen=True)
+class Step:
+    """One thing that a person does on the host instead."""
+
+    title: str
+    """What it is, in a few words."""
+    commands: str
+    """Lines for a shell."""
+    then: str = ""
+    """When to go on, and when not: Markdown."""
+    changes: bool = False
+    """Whether it changes state; else it may be done before anybody agreed."""
+    when: str | None = None
+    """The condition without which it is left out."""
+
+
 def kebab(camel: str) -> str:
     """``restartUnit`` → ``restart-unit``: a type's file on the host, and its default class."""
     return re.sub(r"(?<!^)(?=[A-Z])", "-", camel).lower()
@@ -84,6 +100,9 @@ class ActionType:
     """What it is done to, for people."""
     steps: Callable[[Action, Given], tuple[HostAction, ...]]
     """What the host is asked for, in order. Raises ValueError as ``Given.render`` does."""
+    by_hand: Callable[[Action, Callable[[str], str]], tuple[Step, ...]]
+    """What a person does instead, in order. Templates are filled in as arguments by the second, ``Given.render``, and
+    a number that was worked out is the shell's variable ``instances``."""
     tool: str | None = None
     """The program that does it on the host, where people know it by name."""
     preview: Callable[[Action, Given], HostAction | None] = lambda _action, _given: None

@@ -6,9 +6,10 @@ The order names the digest of the project that was run dry and the size of the p
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Callable, Sequence
 
-from firstresponder.actions.action import ActionType, Given, HostAction, kebab
+from firstresponder.actions.action import ActionType, Given, HostAction, Step, kebab
 from firstresponder.api.base import duration_seconds
 from firstresponder.api.runbook import Action, AnsibleScale
 
@@ -68,6 +69,42 @@ def _gaps(lines: Sequence[str]) -> str | None:
     return "; ".join(gaps) or None
 
 
+def _by_hand(action: Action, render: Callable[[str], str]) -> tuple[Step, ...]:
+    scale = _scale(action)
+    variable = render(scale.variable)
+    tags = [f"--tags {shlex.quote(','.join(scale.tags))}"] if scale.tags else []
+    given = [
+        f"--inventory {shlex.quote(render(scale.inventory))}",
+        f'--extra-vars "{{\\"{variable}\\": ${{instances:?}}}}"',
+        *tags,
+        shlex.quote(render(scale.playbook)),
+    ]
+    # As the account that the host's owner declared for it, in the folder that he declared (host/README.md).
+    user = '--user="$(sed -n s/^user=//p /etc/firstresponder/ansible)"'
+    play = f"sudo --set-home {user} env LC_ALL=C.UTF-8 ansible-playbook"
+    return (
+        Step(
+            "Set the number",
+            'cd "$(sed -n s/^project=//p /etc/firstresponder/ansible)"\ninstances=',
+            f"Write the number behind `instances=`, and count once more: STOP unless there still are "
+            f"`{' '.join(scale.current.split())}`.",
+        ),
+        Step(
+            "Preview",
+            " ".join([play, "--check", "--diff", *given]),
+            "It changes nothing. Show what it prints to those who have to agree. STOP if a task failed or the recap has no "
+            "`failed=0`; what it says to be `skipped`, `rescued` or `ignored` may run in earnest.",
+        ),
+        Step(
+            f"Set {variable}",
+            " ".join([play, *given]),
+            f"STOP unless the recap has `failed=0` and `unreachable=0` for every host, or after {scale.timeout}; do not "
+            "repeat it.",
+            changes=True,
+        ),
+    )
+
+
 _PASSED_OVER = {
     "skipped": "{} tasks were skipped, and may run when it is applied",
     "rescued": "{} failures were rescued, and what failed may go through when it is applied",
@@ -82,6 +119,7 @@ TYPE = ActionType(
     reported="scale_service",
     target=_target,
     steps=_steps,
+    by_hand=_by_hand,
     tool="ansible-playbook",
     preview=_preview,
     gaps=_gaps,

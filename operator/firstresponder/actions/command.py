@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from firstresponder.actions.action import ActionType, Given, HostAction
+import shlex
+from collections.abc import Callable
+
+from firstresponder.actions.action import ActionType, Given, HostAction, Step
 from firstresponder.api.base import duration_seconds
 from firstresponder.api.runbook import Action, Command
 
@@ -32,10 +35,18 @@ def _steps(action: Action, given: Given) -> tuple[HostAction, ...]:
     return (HostAction("command", _argv(action, given), duration_seconds(_command(action).timeout)),)
 
 
+def _by_hand(action: Action, render: Callable[[str], str]) -> tuple[Step, ...]:
+    command = _command(action)
+    argv = shlex.join(render(word) for word in command.argv)
+    stop = f"STOP if `status` is not 0, or after {command.timeout}; do not repeat it."
+    return (Step(f"Run {argv}", f'sudo {argv}; echo "status=$?"', stop, changes=True),)
+
+
 TYPE = ActionType(
     name="command",
     verb="run",
     reported="run_command",
     target=lambda action, given: " ".join(_argv(action, given)),
     steps=_steps,
+    by_hand=_by_hand,
 )

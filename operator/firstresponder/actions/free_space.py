@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from firstresponder.actions.action import ActionType, Given, HostAction, kebab
+import math
+import shlex
+from collections.abc import Callable
+
+from firstresponder.actions.action import ActionType, Given, HostAction, Step, kebab
 from firstresponder.api.base import duration_seconds
 from firstresponder.api.runbook import Action, Method
 
@@ -34,10 +38,35 @@ def _steps(action: Action, given: Given) -> tuple[HostAction, ...]:
     )
 
 
+def _by_hand(action: Action, render: Callable[[str], str]) -> tuple[Step, ...]:
+    return tuple(
+        Step(
+            method.name,
+            f'{_command(method, render)}; echo "status=$?"',
+            f"STOP if `status` is not 0, or after {method.timeout}; do not repeat it.",
+            changes=True,
+            when=method.when,
+        )
+        for method in action.methods or ()
+    )
+
+
+def _command(method: Method, render: Callable[[str], str]) -> str:
+    if method.journal_vacuum is not None:
+        # By its oldest record: of a file that spans the moment, younger records go too (host/actions/journal-vacuum
+        # keeps such a file).
+        retention = math.ceil(duration_seconds(render(method.journal_vacuum.older_than)))
+        return f"sudo journalctl --vacuum-time={retention}s"
+    if method.logrotate is not None:
+        return f"sudo logrotate --force {shlex.quote(render(method.logrotate.config))}"
+    return "sudo systemd-tmpfiles --clean"
+
+
 TYPE = ActionType(
     name="methods",
     verb="free",
     reported="free_disk_space",
     target=lambda _action, _given: "disk space",
     steps=_steps,
+    by_hand=_by_hand,
 )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Callable, Mapping
 
-from firstresponder.actions.action import ActionType, Companion, Given, HostAction, Seen, kebab
+from firstresponder.actions.action import ActionType, Companion, Given, HostAction, Seen, Step, kebab
 from firstresponder.api.base import JSON, duration_seconds
 from firstresponder.api.diagnostics import UnitArguments
 from firstresponder.api.packet import Order
@@ -57,6 +58,33 @@ def _changed(action: Action, order: Order, seen: Seen) -> str | None:
     return None
 
 
+def _by_hand(action: Action, render: Callable[[str], str]) -> tuple[Step, ...]:
+    """The same looks as the host's own program (host/actions/restart-unit)."""
+    restart = _restart(action)
+    unit = shlex.quote(render(restart.unit))
+    show = f"systemctl show --property=LoadState,ActiveState,InvocationID,Job -- {unit}"
+    return (
+        Step(
+            "See which instance runs",
+            show,
+            "Go on if it says `LoadState=loaded` and `Job=` with nothing behind it, for else somebody restarts it now. "
+            "Keep the `InvocationID`.",
+        ),
+        Step(
+            f"Restart {render(restart.unit)}",
+            f"sudo systemctl restart --show-transaction --no-ask-password -- {unit}",
+            f"If it has not come back after {restart.timeout}, or after the unit's own time-outs where they are longer: "
+            "STOP. systemd goes on with it; do not cancel it, do not repeat it.",
+            changes=True,
+        ),
+        Step(
+            "See that another instance runs, and stays",
+            f"sleep {_SETTLE_SECONDS}; {show}",
+            "Go on if it says `ActiveState=active` and another `InvocationID` than before: STOP otherwise.",
+        ),
+    )
+
+
 _TYPE = "restartUnit"
 TYPE = ActionType(
     name=_TYPE,
@@ -66,5 +94,6 @@ TYPE = ActionType(
     steps=_steps,
     companions=_companions,
     unfit=_unfit,
+    by_hand=_by_hand,
     changed=_changed,
 )

@@ -15,6 +15,7 @@ import jc
 from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import CommandArguments
+from firstresponder.evidence.by_hand import ByHand
 from firstresponder.evidence.probe import (
     Context,
     Probe,
@@ -98,5 +99,13 @@ PROBE = Probe(
     },
     argv=_argv,
     parse=_parse,
+    by_hand=ByHand(
+        lambda arguments: {
+            "text": "all that was printed",
+            "lines": "the lines that were printed",
+            "json": "the JSON that was printed",
+            "jc": f"what `jc --{arguments.parser}` makes of what was printed",
+        }
+    ),
     max_output=OUTPUT_LIMIT,
 )

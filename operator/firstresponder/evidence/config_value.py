@@ -21,9 +21,11 @@ import yaml
 from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import ConfigValueArguments
+from firstresponder.evidence.by_hand import ByHand
 from firstresponder.evidence.place import require_path
 from firstresponder.evidence.probe import Context, Probe, Reason, Unobserved, completed, unparseable
 from firstresponder.safety import neutralise, redact
+from firstresponder.safety.markdown import code
 
 VALUE_LIMIT = 256
 """Characters of the longest value."""
@@ -206,5 +208,8 @@ PROBE = Probe(
     },
     argv=_argv,
     parse=_parse,
+    by_hand=ByHand(
+        lambda arguments: {"value": f"the value of {code(arguments.key)}, without quotes or a comment behind it"}
+    ),
     excerpt=False,
 )

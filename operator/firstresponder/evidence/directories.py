@@ -9,10 +9,12 @@ while they are counted count as gone; any other complaint of du means that nothi
 from __future__ import annotations
 
 import re
+import shlex
 
 from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import DirectoriesArguments
+from firstresponder.evidence.by_hand import Asked, ByHand
 from firstresponder.evidence.place import require_path
 from firstresponder.evidence.probe import (
     Context,
@@ -76,6 +78,14 @@ def _incomplete(output: CommandOutput, complaints: list[str]) -> Unobserved:
     return Unobserved(reason, f"the sizes are not complete: {first}")
 
 
+def _by_hand(arguments: DirectoriesArguments, asked: Asked) -> str:
+    """By sudo, for the probe may look into every folder too."""
+    path, of = (shlex.quote(each) for each in _argv(arguments, Context(0, asked.timeout)))
+    largest = f"sort --numeric-sort --reverse | head -n {arguments.limit + 1}"
+    du = "sudo du --block-size=1 --max-depth=3 --one-file-system --dereference-args"
+    return f"{du} -- {path} | {largest}\ndf --block-size=1 --output=used,target -- {path} {of}"
+
+
 PROBE = Probe(
     name="directories",
     arguments=DirectoriesArguments,
@@ -88,6 +98,16 @@ PROBE = Probe(
     request="directories",
     argv=_argv,
     parse=_parse,
+    by_hand=ByHand(
+        lambda _: {
+            "totalBytes": "the number in du's first line; any complaint but `No such file or directory` means that "
+            "nothing is known",
+            "sharePercent": "100 × du's first number / `Used` of df's last line; 0 where df's two lines are mounted on "
+            "different folders",
+            "paths": "the lines after du's first",
+        },
+        _by_hand,
+    ),
     timeout=60.0,
     max_output=256 * 1024,
 )

@@ -8,10 +8,12 @@ so a file system is full at 100 for everybody else (df rounds up to whole percen
 from __future__ import annotations
 
 import re
+import shlex
 
 from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import DiskArguments
+from firstresponder.evidence.by_hand import Asked, ByHand
 from firstresponder.evidence.place import require_path
 from firstresponder.evidence.probe import Context, Probe, Unit, completed, unparseable
 
@@ -45,6 +47,13 @@ def _parse(arguments: DiskArguments, output: CommandOutput, context: Context) ->
     return values
 
 
+def _by_hand(arguments: DiskArguments, asked: Asked) -> str:
+    """What the host's program runs (host/firstresponder-observe)."""
+    del asked
+    path = shlex.quote(require_path("path", arguments.path))
+    return f"df --block-size=1 --output=size,used,avail,itotal,iused,target -- {path}"
+
+
 PROBE = Probe(
     name="disk",
     arguments=DiskArguments,
@@ -61,4 +70,15 @@ PROBE = Probe(
     measures={"usedPercent": Unit.PERCENT, "availableBytes": Unit.BYTES, "inodesUsedPercent": Unit.PERCENT},
     argv=_argv,
     parse=_parse,
+    by_hand=ByHand(
+        lambda _: {
+            "usedPercent": "100 × `Used` / (`Used` + `Avail`), with one decimal",
+            "usedBytes": "`Used`",
+            "sizeBytes": "`1B-blocks`",
+            "availableBytes": "`Avail`",
+            "inodesUsedPercent": "100 × `IUsed` / `Inodes`; not known where that is 0 or `-`",
+            "mountPoint": "`Mounted on`",
+        },
+        _by_hand,
+    ),
 )

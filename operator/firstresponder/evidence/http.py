@@ -8,6 +8,7 @@ body can forge it.
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import HttpArguments
 from firstresponder.evidence import patience
+from firstresponder.evidence.by_hand import ByHand
 from firstresponder.evidence.probe import (
     Context,
     Probe,
@@ -60,12 +62,16 @@ _ERRORS = {
 
 
 def _argv(arguments: HttpArguments, context: Context) -> tuple[str, ...]:
+    return ("sh", "-c", _SCRIPT, "sh", *_options(arguments, context.timeout))
+
+
+def _options(arguments: HttpArguments, timeout: float) -> tuple[str, ...]:
+    """The command line of curl, which may take so many seconds."""
     return (
-        *("sh", "-c", _SCRIPT, "sh"),
         "--disable",  # no ~/.curlrc; has to come first
         *("--silent", "--globoff", "--noproxy", "*", "--proto", "=http,https"),
         # Less than the whole, so that a server that hangs is an observation.
-        *("--max-time", f"{context.timeout * patience.SHARE:.1f}"),
+        *("--max-time", f"{timeout * patience.SHARE:.1f}"),
         *("--write-out", _ACCOUNT),
         *("--url", require_url(arguments.url)),
     )
@@ -139,6 +145,20 @@ def _error(exit_code: int) -> str:
         raise unparseable(f"curl ended with status {exit_code}, which says nothing about the server") from None
 
 
+def _read_by_hand(arguments: HttpArguments) -> dict[str, str]:
+    del arguments
+    errors: dict[str, list[str]] = {}
+    for code, error in _ERRORS.items():
+        errors.setdefault(error, []).append(str(code))
+    return {
+        "ok": "`status` is 200 to 299; false where `exitcode` is not 0",
+        "status": "`status`; not known where `exitcode` is not 0",
+        "latencySeconds": "`seconds`; not known where `exitcode` is not 0",
+        "json": "the text before `exitcode`, as JSON; not known where it is none",
+        "error": "by `exitcode`: " + ", ".join(f"{', '.join(codes)} {error}" for error, codes in errors.items()),
+    }
+
+
 PROBE = Probe(
     name="http",
     arguments=HttpArguments,
@@ -154,4 +174,5 @@ PROBE = Probe(
     measures={"latencySeconds": Unit.SECONDS},
     argv=_argv,
     parse=_parse,
+    by_hand=ByHand(_read_by_hand, lambda arguments, asked: shlex.join(["curl", *_options(arguments, asked.timeout)])),
 )

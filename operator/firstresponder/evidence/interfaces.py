@@ -13,6 +13,7 @@ from typing import Any
 from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import InterfacesArguments
+from firstresponder.evidence.by_hand import ByHand
 from firstresponder.evidence.probe import Context, Probe, completed, unparseable
 
 # A kernel without IPv6 has no table of it to show. The last line proves that all came to its end.
@@ -104,5 +105,15 @@ PROBE = Probe(
     },
     argv=_argv,
     parse=_parse,
+    by_hand=ByHand(
+        lambda _: {
+            "defaultRouteUp": "a line begins with `default`, has neither `dead` nor `linkdown`, and the interface "
+            "behind its `dev` has `UP` and `LOWER_UP` in `ip address`",
+            "gateway": "the address behind `via` of that line; not known where it has none",
+            "list": "the interfaces of `ip address`: `name`, `up` (`UP` and `LOWER_UP`), `addresses` (behind `inet` "
+            "and `inet6`)",
+        },
+        lambda _, __: "ip address\nip -4 route show default\nip -6 route show default",
+    ),
     max_output=1024 * 1024,
 )

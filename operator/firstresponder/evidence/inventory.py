@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from typing import Any
 
 from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import InventoryArguments
+from firstresponder.evidence.by_hand import Asked, ByHand
 from firstresponder.evidence.probe import Context, Probe, Reason, Unit, Unobserved, completed, unparseable
+from firstresponder.safety.markdown import code
 
 # Ansible refuses the C locale that diagnostics run in; C.UTF-8 differs from it in nothing but UTF-8. A part of the
 # inventory that cannot be read would otherwise only be warned of, and its hosts be missing.
@@ -33,10 +36,15 @@ def below_project(path: str) -> bool:
 
 def _argv(arguments: InventoryArguments, context: Context) -> tuple[str, ...]:
     del context
+    return ("sh", "-c", _LIST, "inventory", _path(arguments))
+
+
+def _path(arguments: InventoryArguments) -> str:
+    """Raises Unobserved(BadArgument)."""
     if not re.fullmatch(r"[A-Za-z0-9_./-]+", arguments.path) or not below_project(arguments.path):
         text = f"path: {arguments.path!r} is not a path in the project, such as inventories/production"
         raise Unobserved(Reason.BAD_ARGUMENT, text)
-    return ("sh", "-c", _LIST, "inventory", arguments.path)
+    return arguments.path
 
 
 def _parse(arguments: InventoryArguments, output: CommandOutput, context: Context) -> dict[str, JSON]:
@@ -88,6 +96,19 @@ def _common(variables: dict[str, Any], hosts: set[str], name: str) -> int | None
     return first if all(each == first for each in found) else None
 
 
+def _by_hand(arguments: InventoryArguments, asked: Asked) -> str:
+    del asked
+    return f"({_LIST.replace(chr(34) + '$1' + chr(34), shlex.quote(_path(arguments)))})"
+
+
+def _read_by_hand(arguments: InventoryArguments) -> dict[str, str]:
+    group, variable = code(arguments.group), code(arguments.maximum_variable)
+    return {
+        "count": f"the `hosts` of {group} and of the groups below it (`children`), each once",
+        "max": f"{variable} of these hosts under `hostvars`; not known unless all have the same whole number",
+    }
+
+
 PROBE = Probe(
     name="inventory",
     arguments=InventoryArguments,
@@ -99,6 +120,7 @@ PROBE = Probe(
     measures={"count": Unit.COUNT},
     argv=_argv,
     parse=_parse,
+    by_hand=ByHand(_read_by_hand, _by_hand),
     timeout=30.0,
     max_output=4 * 1024 * 1024,
 )

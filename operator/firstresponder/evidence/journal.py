@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shlex
 from collections import Counter
 from typing import Any
 
@@ -17,6 +18,7 @@ import re2
 from firstresponder.api.base import JSON, duration_seconds
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import JournalArguments
+from firstresponder.evidence.by_hand import Asked, ByHand
 from firstresponder.evidence.probe import (
     Context,
     Probe,
@@ -30,6 +32,7 @@ from firstresponder.evidence.probe import (
 )
 from firstresponder.evidence.unit import require_unit_name
 from firstresponder.safety import redact, shown
+from firstresponder.safety.markdown import code
 
 LINE_LIMIT = 1024
 """Characters of one kept line."""
@@ -51,15 +54,19 @@ _NUMBERS = re.compile(r"(?<![0-9a-fA-F])(?:0x[0-9a-fA-F]++|[a-fA-F]*+[0-9][0-9a-
 
 
 def _argv(arguments: JournalArguments, context: Context) -> tuple[str, ...]:
-    which = ["--dmesg"] if arguments.kernel else [f"--unit={require_unit_name(arguments.unit or '')}"]
-    match = ["--case-sensitive=yes", f"--grep={arguments.match}"] if arguments.match is not None else []
     return (
         *("sh", "-c", _SCRIPT, "sh"),
         *("--no-pager", "--output=json", "--all", "--output-fields=MESSAGE"),
         f"--since=@{_start(arguments, context):.6f}",
-        *which,
-        *match,
+        *_which(arguments),
     )
+
+
+def _which(arguments: JournalArguments) -> list[str]:
+    """The options that choose the messages."""
+    which = ["--dmesg"] if arguments.kernel else [f"--unit={require_unit_name(arguments.unit or '')}"]
+    match = ["--case-sensitive=yes", f"--grep={arguments.match}"] if arguments.match is not None else []
+    return which + match
 
 
 def _start(arguments: JournalArguments, context: Context) -> float:
@@ -176,6 +183,29 @@ def _extracted(messages: list[str], patterns: dict[str, str]) -> dict[str, JSON]
     return extracted
 
 
+def _by_hand(arguments: JournalArguments, asked: Asked) -> str:
+    """Nothing is `--quiet`: journalctl tells on its error output when it may not show all."""
+    seconds = math.ceil(duration_seconds(arguments.since))
+    journal = "journalctl --no-pager --output=cat --all"
+    which = shlex.join(_which(arguments))
+    if not asked.verifying:
+        return f"{journal} --since=-{seconds}s {which}"
+    ago = f"$(date +%s) - {seconds}"
+    return f'since=$((ended > {ago} ? ended : {ago}))\n{journal} --since="@$since" {which}'
+
+
+def _read_by_hand(arguments: JournalArguments) -> dict[str, str]:
+    minutes = duration_seconds(arguments.since) / 60
+    finds = (f"`{name}` what {code(pattern)}" for name, pattern in arguments.extract.items())
+    return {
+        "count": "messages, one a line; none is `-- No entries --`",
+        "perMinute": f"messages / {minutes:g}; in a verification, / minutes since the end, from 1 to {minutes:g}",
+        "mostRepeated": "how many messages are the same but for their numbers, at most",
+        "lines": "the messages",
+        "extracted": f"{', '.join(finds) or 'what each pattern'} (its first group) finds most often",
+    }
+
+
 PROBE = Probe(
     name="journal",
     arguments=JournalArguments,
@@ -190,5 +220,6 @@ PROBE = Probe(
     measures={"count": Unit.COUNT, "perMinute": Unit.PER_MINUTE},
     argv=_argv,
     parse=_parse,
+    by_hand=ByHand(_read_by_hand, _by_hand),
     max_output=8 * 1024 * 1024,
 )

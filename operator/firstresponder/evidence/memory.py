@@ -7,6 +7,7 @@ import re
 from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import MemoryArguments
+from firstresponder.evidence.by_hand import ByHand
 from firstresponder.evidence.probe import Context, Probe, Unit, completed, unparseable
 
 
@@ -47,4 +48,11 @@ PROBE = Probe(
     measures={"availableBytes": Unit.BYTES, "usedPercent": Unit.PERCENT},
     argv=_argv,
     parse=_parse,
+    by_hand=ByHand(
+        lambda _: {
+            "availableBytes": "`MemAvailable`, times 1024",
+            "totalBytes": "`MemTotal`, times 1024",
+            "usedPercent": "100 × (`MemTotal` − `MemAvailable`) / `MemTotal`",
+        }
+    ),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from firstresponder.api.command import CommandOutput
+from firstresponder.evidence.by_hand import Asked
 from firstresponder.evidence.probe import Context, failure, require_whole, text_of, unparseable
 
 SHARE = 0.6
@@ -24,6 +25,15 @@ def argv(context: Context, question: str, *arguments: str) -> tuple[str, ...]:
         'echo "read=$?"; printf "%s" "$text"'
     )
     return ("bash", "-c", waits, "bash", f"{context.timeout * SHARE:.1f}", *arguments)
+
+
+BY_HAND = "`status=124`"
+"""What tells a person that it hung."""
+
+
+def by_hand(asked: Asked, command: str) -> str:
+    """The command as a person asks it, who is told how it ended."""
+    return f'timeout {asked.timeout * SHARE:.1f} {command}; echo "status=$?"'
 
 
 def answer(output: CommandOutput) -> CommandOutput | None:

@@ -7,10 +7,12 @@ A name that does not resolve, or no default gateway to ask, is nothing observed.
 from __future__ import annotations
 
 import re
+import shlex
 
 from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import PingArguments
+from firstresponder.evidence.by_hand import Asked, ByHand
 from firstresponder.evidence.place import require_host
 from firstresponder.evidence.probe import (
     Context,
@@ -28,7 +30,8 @@ DEFAULT_GATEWAY = "default-gateway"
 
 # Five packets a second, as fast as ping lets everybody; one second for the last answer. Its end is told apart from
 # systemd-run's, which gives 1 for a program that ran into its time limit, as ping does for no answer.
-_PING = 'ping -n -q -i 0.2 -W 1 -c "$1" -- "$2" 2>&1; echo "ping=$?"'
+_ECHO = "ping -n -q -i 0.2 -W 1"
+_PING = f'{_ECHO} -c "$1" -- "$2" 2>&1; echo "ping=$?"'
 _GATEWAY = (
     "gateway=$(ip -4 route show default | sed -n '/^default via /{s/^default via \\([0-9.]*\\) .*/\\1/p;q}'); "
     '[ "$gateway" ] || gateway=$(ip -6 route show default | '
@@ -80,6 +83,19 @@ def _statistics(said: str, count: int) -> dict[str, JSON]:
     return values
 
 
+_FIRST_GATEWAY = """\
+gateway=$(ip -4 route show default | awk '/^default via / { print $3; exit }')
+[ "$gateway" ] || gateway=$(ip -6 route show default | awk '/^default via / { print $3 "%" $5; exit }')
+"""
+
+
+def _by_hand(arguments: PingArguments, asked: Asked) -> str:
+    del asked
+    if arguments.host == DEFAULT_GATEWAY:
+        return f'{_FIRST_GATEWAY}{_ECHO} -c {arguments.count} -- "$gateway"'
+    return f"{_ECHO} -c {arguments.count} -- {shlex.quote(require_host('host', arguments.host))}"
+
+
 PROBE = Probe(
     name="ping",
     arguments=PingArguments,
@@ -91,5 +107,13 @@ PROBE = Probe(
     measures={"lossPercent": Unit.PERCENT, "rttMs": Unit.MILLISECONDS},
     argv=_argv,
     parse=_parse,
+    by_hand=ByHand(
+        lambda _: {
+            "lossPercent": "`packet loss`; 100 where `ping` says `Network is unreachable` or `No route to host`; not "
+            "known where it says anything else, or there is no default gateway",
+            "rttMs": "the second number of `rtt`; not known where there is no such line",
+        },
+        _by_hand,
+    ),
     timeout=20.0,
 )

@@ -9,8 +9,10 @@ understood, and nothing is observed.
 from __future__ import annotations
 
 import re
+import shlex
 
 from firstresponder.api.command import CommandOutput
+from firstresponder.evidence.by_hand import Asked
 from firstresponder.evidence.probe import Context, Reason, Unobserved, failure, require_whole, text_of
 from firstresponder.safety import shown
 
@@ -28,6 +30,14 @@ _REFUSALS = (
     (r": timeout expired$", "TimedOut"),
     (r": server closed the connection unexpectedly$", "ConnectionClosed"),
 )
+TOO_MANY = "`sorry, too many clients already` or `remaining connection slots are reserved`"
+TOLD = (
+    f"`Connection refused` or `No such file or directory` Refused; {TOO_MANY} TooManyClients; `the database system is "
+    "starting up`, `in recovery mode` or `not yet accepting connections` InRecovery; `shutting down` ShuttingDown; "
+    "`timeout expired` TimedOut; `server closed the connection unexpectedly` ConnectionClosed; after anything else, such "
+    "as a login that is refused, nothing is known"
+)
+"""The same for people."""
 _LOGIN = re.compile(
     r"authentication failed|no password supplied|no pg_hba\.conf entry|is not permitted to log in"
     r"|FATAL:  role .* does not exist"
@@ -36,15 +46,22 @@ _LOGIN = re.compile(
 
 def query_argv(query: str, context: Context) -> tuple[str, ...]:
     """Ask the server over its local socket; less than the whole time, so that a server that hangs is told apart."""
-    connection = (
-        f"user=fr_observe dbname=postgres application_name={APPLICATION} "
-        f"connect_timeout={max(2, int(context.timeout * 0.5))} "  # libpq waits 2 seconds at least
-        "options='-c default_transaction_read_only=on "
-        f"-c statement_timeout={int(context.timeout * 300)}'"
+    return _psql(f"user=fr_observe dbname=postgres application_name={APPLICATION}", context.timeout, query)
+
+
+def by_hand(query: str, asked: Asked) -> str:
+    """The same as a person's own role, which may monitor too."""
+    return shlex.join(_psql("dbname=postgres", asked.timeout, query))
+
+
+def _psql(connection: str, timeout: float, query: str) -> tuple[str, ...]:
+    bounds = (
+        f"connect_timeout={max(2, int(timeout * 0.5))} "  # libpq waits 2 seconds at least
+        f"options='-c default_transaction_read_only=on -c statement_timeout={int(timeout * 300)}'"
     )
     return (
         *("psql", "--no-psqlrc", "--no-password", "--quiet", "--tuples-only", "--no-align"),
-        *(f"--dbname={connection}", f"--command={query}"),
+        *(f"--dbname={connection} {bounds}", f"--command={query}"),
     )
 
 

@@ -13,8 +13,10 @@ import json
 from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import PostgresConnectionsArguments
-from firstresponder.evidence.postgres import APPLICATION, query_argv, refusal
+from firstresponder.evidence.by_hand import ByHand
+from firstresponder.evidence.postgres import APPLICATION, TOO_MANY, by_hand, query_argv, refusal
 from firstresponder.evidence.probe import Context, Probe, Reason, Unit, Unobserved, failure, text_of, unparseable
+from firstresponder.safety.markdown import code
 
 NAME_LIMIT = 63
 """Bytes of an application_name that the server keeps."""
@@ -65,6 +67,16 @@ def _answer(text: str) -> tuple[int, dict[str, int]]:
     return maximum, connections
 
 
+def _read_by_hand(arguments: PostgresConnectionsArguments) -> dict[str, str]:
+    return {
+        "tooMany": f"psql says {TOO_MANY}; nothing else is known then",
+        "count": f"the number behind {code(arguments.application)} under `connections`, 0 where it is not there; not "
+        "known unless `seesAll` is `true`",
+        "max": "the number behind `max`",
+        "usedPercent": "100 × `count` / `max`, with one decimal",
+    }
+
+
 PROBE = Probe(
     name="postgresConnections",
     arguments=PostgresConnectionsArguments,
@@ -78,5 +90,6 @@ PROBE = Probe(
     measures={"usedPercent": Unit.PERCENT, "count": Unit.COUNT},
     argv=_argv,
     parse=_parse,
+    by_hand=ByHand(_read_by_hand, lambda _, asked: by_hand(_QUERY, asked)),
     max_output=256 * 1024,
 )

@@ -9,7 +9,8 @@ from __future__ import annotations
 from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import PostgresPingArguments
-from firstresponder.evidence.postgres import query_argv, refusal
+from firstresponder.evidence.by_hand import ByHand
+from firstresponder.evidence.postgres import TOLD, by_hand, query_argv, refusal
 from firstresponder.evidence.probe import Context, Probe, text_of, unparseable
 
 
@@ -37,4 +38,8 @@ PROBE = Probe(
     },
     argv=_argv,
     parse=_parse,
+    by_hand=ByHand(
+        lambda _: {"accepting": "`1` is printed", "error": f"`''` where it is; by what psql says: {TOLD}"},
+        lambda _, asked: by_hand("SELECT 1", asked),
+    ),
 )

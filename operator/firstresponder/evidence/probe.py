@@ -16,6 +16,7 @@ from typing import Generic, Literal, TypeVar
 
 from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.command import CommandOutput
+from firstresponder.evidence.by_hand import ByHand
 from firstresponder.safety import shown
 
 
@@ -97,6 +98,8 @@ class Probe(Generic[A]):
     """The program to run, for arguments without templates. Raises Unobserved(BadArgument or Withheld)."""
     parse: Callable[[A, CommandOutput, Context], dict[str, JSON]]
     """The typed value. Raises Unobserved."""
+    by_hand: ByHand[A]
+    """How a person sees the same."""
     timeout: float = 10.0
     """Seconds that the command may take unless the runbook says otherwise."""
     max_output: int = 64 * 1024

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import ProcessesArguments
+from firstresponder.evidence.by_hand import Asked, ByHand
 from firstresponder.evidence.probe import Context, Probe, Reason, Unit, Unobserved, completed, unparseable
 
 # The inner shell becomes top, so its number is that of our own top, whose unit ps can no longer tell.
@@ -145,6 +146,24 @@ def _placed(text: str) -> dict[int, _Placed]:
     return placed
 
 
+def _by_hand(arguments: ProcessesArguments, asked: Asked) -> str:
+    del arguments, asked
+    second = "awk '/^top - / { sample++ } sample == 2'"
+    return f"top -b -n 2 -d 1 -w 512 | {second}\nps -e -ww -o pid=,ppid=,unit:256="
+
+
+def _read_by_hand(arguments: ProcessesArguments) -> dict[str, str]:
+    most = "%MEM" if arguments.sort_by == "memory" else "%CPU"
+    return {
+        "hostCpuPercent": "100 less `id` and less `wa` of the line `%Cpu(s)`",
+        "top": f"the line with the most `{most}` below `PID`: `command` is its `COMMAND`, `cpuPercent` its `%CPU`, "
+        "`memoryPercent` its `%MEM`; `unit` stands behind the same PID in the third column of `ps`, where `-` means "
+        "outside every unit (`''`)",
+        "list": "the lines below `PID`, each with the same fields, and `kernelThread`: its PID, or its parent's (the "
+        "second column of `ps`), is 2, which is `kthreadd`",
+    }
+
+
 PROBE = Probe(
     name="processes",
     arguments=ProcessesArguments,
@@ -159,5 +178,6 @@ PROBE = Probe(
     measures={"hostCpuPercent": Unit.PERCENT},
     argv=_argv,
     parse=_parse,
+    by_hand=ByHand(_read_by_hand, _by_hand),
     max_output=4 * 1024 * 1024,
 )

@@ -6,12 +6,14 @@ TimedOut. ``addresses`` is left out then.
 
 from __future__ import annotations
 
+import shlex
 from ipaddress import ip_address
 
 from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import ResolveArguments
 from firstresponder.evidence import patience
+from firstresponder.evidence.by_hand import Asked, ByHand
 from firstresponder.evidence.place import require_host
 from firstresponder.evidence.probe import Context, Probe, failure, text_of, unparseable
 
@@ -47,6 +49,10 @@ def _addresses(text: str) -> list[JSON]:
     return list(dict.fromkeys(found))
 
 
+def _by_hand(arguments: ResolveArguments, asked: Asked) -> str:
+    return patience.by_hand(asked, f"getent ahosts {shlex.quote(require_host('name', arguments.name))}")
+
+
 PROBE = Probe(
     name="resolve",
     arguments=ResolveArguments,
@@ -58,4 +64,12 @@ PROBE = Probe(
     },
     argv=_argv,
     parse=_parse,
+    by_hand=ByHand(
+        lambda _: {
+            "resolved": "`status=0`",
+            "addresses": "the first column, each address once",
+            "error": f"`''` where it resolves; `status={_NOT_FOUND}` NameNotResolved; {patience.BY_HAND} TimedOut",
+        },
+        _by_hand,
+    ),
 )

@@ -7,11 +7,13 @@ or NameNotResolved. Of a name with several addresses each is tried, and the last
 from __future__ import annotations
 
 import re
+import shlex
 
 from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import TcpArguments
 from firstresponder.evidence import patience
+from firstresponder.evidence.by_hand import Asked, ByHand
 from firstresponder.evidence.place import require_host
 from firstresponder.evidence.probe import Context, Probe, Reason, Unobserved, failure, text_of
 
@@ -29,9 +31,14 @@ _ERRORS = {
 
 
 def _argv(arguments: TcpArguments, context: Context) -> tuple[str, ...]:
+    return patience.argv(context, _CONNECT, *_place(arguments))
+
+
+def _place(arguments: TcpArguments) -> tuple[str, str]:
+    """Host and port. Raises Unobserved(BadArgument)."""
     if not re.fullmatch(r"[0-9]{1,5}", arguments.port) or not 1 <= int(arguments.port) <= 65535:
         raise Unobserved(Reason.BAD_ARGUMENT, f"port: {arguments.port!r} is not a port from 1 to 65535")
-    return patience.argv(context, _CONNECT, require_host("host", arguments.host), str(int(arguments.port)))
+    return require_host("host", arguments.host), str(int(arguments.port))
 
 
 def _parse(arguments: TcpArguments, output: CommandOutput, context: Context) -> dict[str, JSON]:
@@ -48,6 +55,16 @@ def _parse(arguments: TcpArguments, output: CommandOutput, context: Context) -> 
     return {"open": False, "error": errors[-1]}
 
 
+def _by_hand(arguments: TcpArguments, asked: Asked) -> str:
+    host, port = _place(arguments)
+    return patience.by_hand(asked, f"bash -c {shlex.quote(f'exec 3<>/dev/tcp/{host}/{port}')}")
+
+
+_TOLD = (
+    ", ".join(f"`{said}` {error}" for said, error in _ERRORS.items())
+    + f"; {patience.BY_HAND} TimedOut; after anything else nothing is known"
+)
+
 PROBE = Probe(
     name="tcp",
     arguments=TcpArguments,
@@ -58,4 +75,11 @@ PROBE = Probe(
     },
     argv=_argv,
     parse=_parse,
+    by_hand=ByHand(
+        lambda _: {
+            "open": "`status=0`",
+            "error": f"`''` where it is open; by what is printed before `status`: {_TOLD}",
+        },
+        _by_hand,
+    ),
 )

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import UnitArguments
+from firstresponder.evidence.by_hand import ByHand
 from firstresponder.evidence.probe import Context, Probe, Reason, Unobserved, completed, unparseable
 from firstresponder.safety import shown
 
@@ -124,6 +125,13 @@ _PROPERTIES: dict[str, tuple[str, Callable[[str], JSON], str]] = {
     "description": ("Description", _description, "What its author calls it; left out when it could hold a secret"),
 }
 
+_LEGIBLE: dict[Callable[[str], JSON], str] = {
+    _job: "; 0 where it is empty",
+    _span: ", in seconds; not known where it is `infinity`",
+    _word: "; not known where it is empty",
+    _invocation: "; not known where it is empty",
+}
+
 PROBE = Probe(
     name="unit",
     arguments=UnitArguments,
@@ -131,4 +139,7 @@ PROBE = Probe(
     fields={field: told for field, (_, _, told) in _PROPERTIES.items()},
     argv=_argv,
     parse=_parse,
+    by_hand=ByHand(
+        lambda _: {field: f"`{name}`{_LEGIBLE.get(read, '')}" for field, (name, read, _) in _PROPERTIES.items()}
+    ),
 )

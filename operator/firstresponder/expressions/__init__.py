@@ -9,6 +9,7 @@ from firstresponder.expressions.expression import (
     compile_condition,
     compile_expression,
 )
+from firstresponder.expressions.fill import fill
 from firstresponder.expressions.numbers import format_number, format_value
 from firstresponder.expressions.scope import Scope, resolve_variables
 from firstresponder.expressions.template import (
@@ -34,6 +35,7 @@ __all__ = [
     "Verdict",
     "compile_condition",
     "compile_expression",
+    "fill",
     "format_number",
     "format_value",
     "render_argument",

@@ -6,8 +6,7 @@ is escaped. So no text can add a heading, a link, an image, a table cell or HTML
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from firstresponder.api.incident import Escalation, Phase
 from firstresponder.incident.attempts import attempt_name
@@ -22,28 +21,7 @@ from firstresponder.incident.report import (
     moment,
     values_text,
 )
-
-_MARKUP = re.compile(r"([\\`*_#\[\]<>|~&$])|(?<=:)(//)|(?<=www)(\.)", re.IGNORECASE)
-_BLOCK = re.compile(r"^([+=:-]|[0-9]+(?=[.)]))")
-
-
-def prose(text: str) -> str:
-    """Text that renders as itself, wherever it stands in a line."""
-    escaped = _MARKUP.sub(lambda match: "\\" + match[0], text.strip())
-    if begins := _BLOCK.match(escaped):
-        # A digit cannot be escaped, the point or bracket after it can.
-        end = begins.end()
-        escaped = f"\\{escaped}" if not begins[0][0].isdigit() else f"{escaped[:end]}\\{escaped[end:]}"
-    return escaped or "–"
-
-
-def code(text: str) -> str:
-    """Text in a code span that it cannot leave (CommonMark 0.31, section 6.1). Empty text is a dash."""
-    if not text.strip():
-        return "–"
-    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
-    padding = " " if text[0] in "` " or text[-1] in "` " else ""
-    return f"{fence}{padding}{text}{padding}{fence}"
+from firstresponder.safety.markdown import code, fenced, items, prose, table
 
 
 def markdown(report: Report) -> str:
@@ -94,7 +72,7 @@ def _top(report: Report) -> Iterator[str]:
     if (revision := status.runbook_revision_ref) is not None:
         git = f", Git {code(revision.git_revision)}" if revision.git_revision else ""
         facts.append(("Runbook", f"{prose(revision.runbook)}, revision {code(revision.digest)}{git}"))
-    yield _items(*facts)
+    yield items(*facts)
 
 
 def _escalation_section(report: Report) -> Iterator[str]:
@@ -102,7 +80,7 @@ def _escalation_section(report: Report) -> Iterator[str]:
     if escalation is None:
         return
     yield "## Escalation"
-    yield _items(
+    yield items(
         ("Human action required", prose(escalation.human_action)),
         ("For", prose(", ".join(escalation.to))),
         ("Reason", f"{escalation.reason.value}: {prose(escalation.message)}"),
@@ -119,7 +97,7 @@ def _packet_section(report: Report) -> Iterator[str]:
     yield "## Decision packet"
     if not report.packet_intact:
         yield "**The packet does not match its digest: it was changed after it was made.**"
-    yield _items(
+    yield items(
         ("Proposed action", prose(packet.action)),
         *((("Tool", code(packet.tool)),) if packet.tool else ()),
         *((("Skipped once true", code(packet.until)),) if packet.until else ()),
@@ -134,23 +112,23 @@ def _packet_section(report: Report) -> Iterator[str]:
         ("Digest", code(packet.digest)),
     )
     if packet.evidence:
-        yield _table(("Evidence", "Signal"), ((code(source), code(signal)) for source, signal in packet.evidence))
-    yield _table(
+        yield table(("Evidence", "Signal"), ((code(source), code(signal)) for source, signal in packet.evidence))
+    yield table(
         ("Must be true just before acting", "Expression"),
         ((code(name), code(expression)) for name, expression in packet.preconditions),
     )
     yield f"Verification: {prose(packet.sampling)}."
     if packet.criteria:
-        yield _table(("Criterion", "Expression"), ((code(name), code(require)) for name, require in packet.criteria))
+        yield table(("Criterion", "Expression"), ((code(name), code(require)) for name, require in packet.criteria))
     for preview in packet.previews:
         gap = f"**INCOMPLETE: {prose(preview.gap)}.** " if preview.gap else ""
-        yield f"{gap}Preview, {prose(preview.title)}, which changed nothing:\n\n{_fenced(preview.text)}"
+        yield f"{gap}Preview, {prose(preview.title)}, which changed nothing:\n\n{fenced(preview.text)}"
     for number, order in enumerate(packet.orders, 1):
         which = f" ({number} of {len(packet.orders)})" if len(packet.orders) > 1 else ""
-        yield f"The order{which}, exactly as the host receives it:\n\n{_fenced(order)}"
+        yield f"The order{which}, exactly as the host receives it:\n\n{fenced(order)}"
     if report.reviews:
         rows = ((code(each.user), each.verdict, code(each.comment)) for each in report.reviews)
-        yield _table(("Reviewer", "Verdict", "Comment"), rows)
+        yield table(("Reviewer", "Verdict", "Comment"), rows)
 
 
 def _attempts_section(report: Report) -> Iterator[str]:
@@ -162,7 +140,7 @@ def _attempts_section(report: Report) -> Iterator[str]:
     for attempt in status.attempts:
         yield f"### Attempt {attempt.ordinal}: {prose(attempt_name(attempt))} on {prose(attempt.host)}"
         ended = moment(attempt.completion_time) if attempt.completion_time is not None else "not known"
-        yield _items(
+        yield items(
             ("State", attempt.state.value),
             ("Result", code(attempt.message or attempt.reason or "")),
             ("Exit status", str(attempt.exit_code) if attempt.exit_code is not None else "none"),
@@ -171,7 +149,7 @@ def _attempts_section(report: Report) -> Iterator[str]:
             ("Attempt id", code(attempt.id)),
         )
         if attempt.proof:
-            yield f"Proof from the host:\n\n{_fenced(chr(10).join(attempt.proof))}"
+            yield f"Proof from the host:\n\n{fenced(chr(10).join(attempt.proof))}"
 
 
 def _verification_section(report: Report) -> Iterator[str]:
@@ -190,7 +168,7 @@ def _verification_section(report: Report) -> Iterator[str]:
         )
         for each in verification.criteria
     )
-    yield _table(("Criterion", "At the end", "Because", "Since"), rows)
+    yield table(("Criterion", "At the end", "Because", "Since"), rows)
 
 
 def _measured_section(report: Report) -> Iterator[str]:
@@ -199,14 +177,14 @@ def _measured_section(report: Report) -> Iterator[str]:
         return
     yield "## What was measured"
     header, rows = measured_table(found)
-    yield _table(header, ((prose(title), prose(host), *amounts) for title, host, *amounts in rows))
+    yield table(header, ((prose(title), prose(host), *amounts) for title, host, *amounts in rows))
 
 
 def _cause_section(report: Report) -> Iterator[str]:
     findings = findings_text(report.incident.status.root_cause)
     if findings:
         yield "## Root cause"
-        yield _table(("About", "Finding"), ((label, code(text)) for label, text in findings))
+        yield table(("About", "Finding"), ((label, code(text)) for label, text in findings))
 
 
 def _verdicts_section(report: Report) -> Iterator[str]:
@@ -223,7 +201,7 @@ def _verdicts_section(report: Report) -> Iterator[str]:
         )
         for each in verdicts
     )
-    yield _table(("Judged", "Likelihood", "Verdict", "Because"), rows)
+    yield table(("Judged", "Likelihood", "Verdict", "Because"), rows)
 
 
 def _evidence_section(report: Report) -> Iterator[str]:
@@ -243,7 +221,7 @@ def _evidence_section(report: Report) -> Iterator[str]:
         )
         for each in evidence
     )
-    yield _table(("Name", "Source", "Host", "When", "Values"), rows)
+    yield table(("Name", "Source", "Host", "When", "Values"), rows)
 
 
 def _timeline_section(report: Report) -> Iterator[str]:
@@ -252,7 +230,7 @@ def _timeline_section(report: Report) -> Iterator[str]:
         return
     yield "## Timeline"
     rows = ((moment(each.time), code(each.event), code(each.by or ""), code(each.details)) for each in status.timeline)
-    yield _table(("When", "Event", "By", "Details"), rows)
+    yield table(("When", "Event", "By", "Details"), rows)
     if status.timeline_dropped:
         yield f"{status.timeline_dropped} entries in the middle were dropped."
 
@@ -261,13 +239,13 @@ def _after_section(report: Report) -> Iterator[str]:
     status = report.incident.status
     if status.follow_ups or status.recommendations:
         yield "## Follow-ups"
-        yield _items(
+        yield items(
             *((each.type, prose(each.title)) for each in status.follow_ups),
             *((f"Recommended to {prose(', '.join(each.to))}", prose(each.text)) for each in status.recommendations),
         )
     if (sli := status.sli) is not None:
         yield "## Service level"
-        yield _items(
+        yield items(
             ("Detected", moment(sli.detection_time)),
             ("Resolved", moment(sli.resolution_time) if sli.resolution_time is not None else "no"),
             ("Time to detect", duration_text(sli.mttd_seconds) if sli.mttd_seconds is not None else "–"),
@@ -275,23 +253,3 @@ def _after_section(report: Report) -> Iterator[str]:
             ("Escalated", "yes" if sli.escalated else "no"),
             ("Fix correct", {True: "yes", False: "no", None: "–"}[sli.fix_correct]),
         )
-
-
-def _items(*pairs: tuple[str, str]) -> str:
-    return "\n".join(f"- **{label}:** {text}" for label, text in pairs)
-
-
-def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """A table. A pipe ends a cell even inside a code span, unless it is escaped (GFM, section 4.10)."""
-    lines = [header, tuple("---" for _ in header), *(tuple(_cell(cell) for cell in row) for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    """Every pipe after an odd number of backslashes: parsers disagree about what an even number means."""
-    return re.sub(r"(\\*)\|", lambda match: match[0] if len(match[1]) % 2 else f"{match[1]}\\|", text)
-
-
-def _fenced(text: str) -> str:
-    fence = "`" * max(3, max((len(run) for run in re.findall("`+", text)), default=0) + 1)
-    return f"{fence}text\n{text.rstrip(chr(10))}\n{fence}"

@@ -19,7 +19,8 @@ from firstresponder.cli.incident_view import incident_view
 from firstresponder.cli.packet_view import packet_view
 from firstresponder.incident.report import Report, report_of, values_text
 from firstresponder.incident.report_json import document
-from firstresponder.incident.report_markdown import code, markdown, prose
+from firstresponder.incident.report_markdown import markdown
+from firstresponder.safety.markdown import code, prose
 from firstresponder.safety.neutralise import neutralise
 from tests.unit.incident import test_methods, test_scale
 from tests.unit.incident.world import World, awaiting_approval, dry_run, incident, leak, recovered

@@ -1,0 +1,54 @@
+"""Markdown (GitHub flavour) in which the texts of others are only text.
+
+What a machine said stands in code spans, where nothing is markup; prose is escaped. So no text can add a heading, a
+link, an image, a table cell or HTML.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_MARKUP = re.compile(r"([\\`*_#\[\]<>|~&$])|(?<=:)(//)|(?<=www)(\.)", re.IGNORECASE)
+_BLOCK = re.compile(r"^([+=:-]|[0-9]+(?=[.)]))")
+
+
+def prose(text: str) -> str:
+    """Text that renders as itself, wherever it stands in a line."""
+    escaped = _MARKUP.sub(lambda match: "\\" + match[0], text.strip())
+    if begins := _BLOCK.match(escaped):
+        # A digit cannot be escaped, the point or bracket after it can.
+        end = begins.end()
+        escaped = f"\\{escaped}" if not begins[0][0].isdigit() else f"{escaped[:end]}\\{escaped[end:]}"
+    return escaped or "–"
+
+
+def code(text: str) -> str:
+    """Text in a code span that it cannot leave (CommonMark 0.31, section 6.1). Empty text is a dash."""
+    if not text.strip():
+        return "–"
+    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    padding = " " if text[0] in "` " or text[-1] in "` " else ""
+    return f"{fence}{padding}{text}{padding}{fence}"
+
+
+def items(*pairs: tuple[str, str]) -> str:
+    """A list of labels, each with the Markdown that it names."""
+    return "\n".join(f"- **{label}:** {text}" for label, text in pairs)
+
+
+def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A table. A pipe ends a cell even inside a code span, unless it is escaped (GFM, section 4.10)."""
+    lines = [header, tuple("---" for _ in header), *(tuple(_cell(cell) for cell in row) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """Every pipe after an odd number of backslashes: parsers disagree about what an even number means."""
+    return re.sub(r"(\\*)\|", lambda match: match[0] if len(match[1]) % 2 else f"{match[1]}\\|", text)
+
+
+def fenced(text: str, language: str = "text") -> str:
+    """A code block that its text cannot leave."""
+    fence = "`" * max(3, max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    return f"{fence}{language}\n{text.rstrip(chr(10))}\n{fence}"
