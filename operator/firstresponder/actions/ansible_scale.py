@@ -92,14 +92,14 @@ def _by_hand(action: Action, render: Callable[[str], str]) -> tuple[Step, ...]:
         Step(
             "Preview",
             " ".join([play, "--check", "--diff", *given]),
-            "It changes nothing. Show what it prints to those who have to agree. STOP if a task failed or the recap has no "
-            "`failed=0`; what it says to be `skipped`, `rescued` or `ignored` may run in earnest.",
+            "It changes nothing. Show what it prints to those who have to agree. STOP if a task failed or the recap "
+            "has no `failed=0`; what it says to be `skipped`, `rescued` or `ignored` may run in earnest.",
         ),
         Step(
             f"Set {variable}",
             " ".join([play, *given]),
-            f"STOP unless the recap has `failed=0` and `unreachable=0` for every host, or after {scale.timeout}; do not "
-            "repeat it.",
+            f"STOP unless the recap has `failed=0` and `unreachable=0` for every host, or after {scale.timeout}; "
+            "do not repeat it.",
             changes=True,
         ),
     )

@@ -43,7 +43,7 @@ def _by_hand(action: Action, render: Callable[[str], str]) -> tuple[Step, ...]:
         Step(
             method.name,
             f'{_command(method, render)}; echo "status=$?"',
-            f"STOP if `status` is not 0, or after {method.timeout}; do not repeat it.",
+            f"{_LOST.get(method.given[0], '')}STOP if `status` is not 0, or after {method.timeout}; do not repeat it.",
             changes=True,
             when=method.when,
         )
@@ -51,10 +51,12 @@ def _by_hand(action: Action, render: Callable[[str], str]) -> tuple[Step, ...]:
     )
 
 
+_LOST = {"journalVacuum": "Of a file that spans that moment, younger messages go too. "}
+
+
 def _command(method: Method, render: Callable[[str], str]) -> str:
     if method.journal_vacuum is not None:
-        # By its oldest record: of a file that spans the moment, younger records go too (host/actions/journal-vacuum
-        # keeps such a file).
+        # It goes by a file's oldest message; host/actions/journal-vacuum, by its newest one.
         retention = math.ceil(duration_seconds(render(method.journal_vacuum.older_than)))
         return f"sudo journalctl --vacuum-time={retention}s"
     if method.logrotate is not None:

@@ -73,7 +73,7 @@ def _by_hand(action: Action, render: Callable[[str], str]) -> tuple[Step, ...]:
         Step(
             f"Restart {render(restart.unit)}",
             f"sudo systemctl restart --show-transaction --no-ask-password -- {unit}",
-            f"If it has not come back after {restart.timeout}, or after the unit's own time-outs where they are longer: "
+            f"If it has not come back after {restart.timeout}, or the unit's own time-outs where they are longer: "
             "STOP. systemd goes on with it; do not cancel it, do not repeat it.",
             changes=True,
         ),

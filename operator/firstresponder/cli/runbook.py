@@ -32,7 +32,7 @@ class _Commands(Mapping[str, click.Command]):
 @click.group(
     "kubectl runbook",
     cls=ManualGroup,
-    commands=_Commands(lint="lint:lint", test="rehearse:test"),
+    commands=_Commands(lint="lint:lint", test="rehearse:test", render="render:render"),
     exits={0: "done", 1: "problems, or a case that came out otherwise", 2: "wrong usage"},
     examples=["kubectl runbook lint runbooks/", "kubectl runbook test runbooks/high-cpu.yaml"],
 )

@@ -6,7 +6,9 @@ program and its options stay, but for what the probe's own account may do and pe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -23,6 +25,16 @@ class Asked:
     """Seconds that the look may take."""
     verifying: bool
     """Whether an action ended before: the shell's variable ``ended`` holds that moment then, in Unix seconds."""
+
+
+def command_line(argv: Iterable[str]) -> str:
+    """The words as a shell reads them, quoted so that people can read them too."""
+    return " ".join(map(_quoted, argv))
+
+
+def _quoted(word: str) -> str:
+    # In double quotes a single quote is only a character, and so is everything but these.
+    return f'"{word}"' if "'" in word and not re.search(r'["$`\\!]', word) else shlex.quote(word)
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ PROBE = Probe(
             "usedBytes": "`Used`",
             "sizeBytes": "`1B-blocks`",
             "availableBytes": "`Avail`",
-            "inodesUsedPercent": "100 × `IUsed` / `Inodes`; not known where that is 0 or `-`",
+            "inodesUsedPercent": "100 × `IUsed` / `Inodes`; unknown where that is 0 or `-`",
             "mountPoint": "`Mounted on`",
         },
         _by_hand,

@@ -8,7 +8,6 @@ body can forge it.
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -16,7 +15,7 @@ from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import HttpArguments
 from firstresponder.evidence import patience
-from firstresponder.evidence.by_hand import ByHand
+from firstresponder.evidence.by_hand import ByHand, command_line
 from firstresponder.evidence.probe import (
     Context,
     Probe,
@@ -35,7 +34,7 @@ BODY_LIMIT = 16 * 1024
 """Bytes of the longest body that is read as JSON."""
 
 _SCRIPT = f'curl "$@" | head -c {BODY_LIMIT + 1}'
-_ACCOUNT = r"%{stderr}exitcode=%{exitcode}\nstatus=%{http_code}\nseconds=%{time_total}\n"
+_ACCOUNT = r"%{stderr}\nexitcode=%{exitcode}\nstatus=%{http_code}\nseconds=%{time_total}\n"
 _ACCOUNT_LINES = re.compile(
     r"^exitcode=([0-9]{1,3})\nstatus=([0-9]{3})\nseconds=([0-9]{1,6}\.[0-9]{1,9})\n\Z", re.MULTILINE
 )
@@ -151,11 +150,11 @@ def _read_by_hand(arguments: HttpArguments) -> dict[str, str]:
     for code, error in _ERRORS.items():
         errors.setdefault(error, []).append(str(code))
     return {
-        "ok": "`status` is 200 to 299; false where `exitcode` is not 0",
-        "status": "`status`; not known where `exitcode` is not 0",
-        "latencySeconds": "`seconds`; not known where `exitcode` is not 0",
-        "json": "the text before `exitcode`, as JSON; not known where it is none",
-        "error": "by `exitcode`: " + ", ".join(f"{', '.join(codes)} {error}" for error, codes in errors.items()),
+        "ok": "true where `status` is 200 to 299, else false; unknown where there is no line `exitcode`",
+        "status": "`status`; unknown where `exitcode` is not 0",
+        "latencySeconds": "`seconds`; unknown where `exitcode` is not 0",
+        "json": "the text before `exitcode`, as JSON; unknown where it is none",
+        "error": "by `exitcode`: " + "; ".join(f"{', '.join(codes)}: `{error}`" for error, codes in errors.items()),
     }
 
 
@@ -174,5 +173,5 @@ PROBE = Probe(
     measures={"latencySeconds": Unit.SECONDS},
     argv=_argv,
     parse=_parse,
-    by_hand=ByHand(_read_by_hand, lambda arguments, asked: shlex.join(["curl", *_options(arguments, asked.timeout)])),
+    by_hand=ByHand(_read_by_hand, lambda arguments, asked: command_line(["curl", *_options(arguments, asked.timeout)])),
 )

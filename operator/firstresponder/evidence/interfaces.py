@@ -107,9 +107,9 @@ PROBE = Probe(
     parse=_parse,
     by_hand=ByHand(
         lambda _: {
-            "defaultRouteUp": "a line begins with `default`, has neither `dead` nor `linkdown`, and the interface "
-            "behind its `dev` has `UP` and `LOWER_UP` in `ip address`",
-            "gateway": "the address behind `via` of that line; not known where it has none",
+            "defaultRouteUp": "true where a line begins with `default`, has neither `dead` nor `linkdown`, and the "
+            "interface behind its `dev` has `UP` and `LOWER_UP` in `ip address`",
+            "gateway": "the address behind `via` of that line; unknown where it has none",
             "list": "the interfaces of `ip address`: `name`, `up` (`UP` and `LOWER_UP`), `addresses` (behind `inet` "
             "and `inet6`)",
         },

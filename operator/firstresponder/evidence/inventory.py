@@ -105,7 +105,7 @@ def _read_by_hand(arguments: InventoryArguments) -> dict[str, str]:
     group, variable = code(arguments.group), code(arguments.maximum_variable)
     return {
         "count": f"the `hosts` of {group} and of the groups below it (`children`), each once",
-        "max": f"{variable} of these hosts under `hostvars`; not known unless all have the same whole number",
+        "max": f"{variable} of these hosts under `hostvars`; unknown unless all have the same whole number",
     }
 
 

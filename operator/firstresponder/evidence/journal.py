@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import shlex
 from collections import Counter
 from typing import Any
 
@@ -18,7 +17,7 @@ import re2
 from firstresponder.api.base import JSON, duration_seconds
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import JournalArguments
-from firstresponder.evidence.by_hand import Asked, ByHand
+from firstresponder.evidence.by_hand import Asked, ByHand, command_line
 from firstresponder.evidence.probe import (
     Context,
     Probe,
@@ -187,7 +186,7 @@ def _by_hand(arguments: JournalArguments, asked: Asked) -> str:
     """Nothing is `--quiet`: journalctl tells on its error output when it may not show all."""
     seconds = math.ceil(duration_seconds(arguments.since))
     journal = "journalctl --no-pager --output=cat --all"
-    which = shlex.join(_which(arguments))
+    which = command_line(_which(arguments))
     if not asked.verifying:
         return f"{journal} --since=-{seconds}s {which}"
     ago = f"$(date +%s) - {seconds}"
@@ -196,13 +195,13 @@ def _by_hand(arguments: JournalArguments, asked: Asked) -> str:
 
 def _read_by_hand(arguments: JournalArguments) -> dict[str, str]:
     minutes = duration_seconds(arguments.since) / 60
-    finds = (f"`{name}` what {code(pattern)}" for name, pattern in arguments.extract.items())
+    finds = (f"`{name}`: what {code(pattern)}" for name, pattern in arguments.extract.items())
     return {
         "count": "messages, one a line; none is `-- No entries --`",
         "perMinute": f"messages / {minutes:g}; in a verification, / minutes since the end, from 1 to {minutes:g}",
-        "mostRepeated": "how many messages are the same but for their numbers, at most",
+        "mostRepeated": "how often the commonest message is there, whatever its numbers are",
         "lines": "the messages",
-        "extracted": f"{', '.join(finds) or 'what each pattern'} (its first group) finds most often",
+        "extracted": f"{', '.join(finds) or 'what each pattern'} finds most often, by its first group",
     }
 
 

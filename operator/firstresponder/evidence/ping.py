@@ -109,9 +109,9 @@ PROBE = Probe(
     parse=_parse,
     by_hand=ByHand(
         lambda _: {
-            "lossPercent": "`packet loss`; 100 where `ping` says `Network is unreachable` or `No route to host`; not "
-            "known where it says anything else, or there is no default gateway",
-            "rttMs": "the second number of `rtt`; not known where there is no such line",
+            "lossPercent": "`packet loss`; 100 where `ping` says `Network is unreachable` or `No route to host`; "
+            "unknown where it says anything else, or there is no default gateway",
+            "rttMs": "the second number of `rtt`; unknown where there is no such line",
         },
         _by_hand,
     ),

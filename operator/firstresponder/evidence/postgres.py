@@ -12,7 +12,7 @@ import re
 import shlex
 
 from firstresponder.api.command import CommandOutput
-from firstresponder.evidence.by_hand import Asked
+from firstresponder.evidence.by_hand import Asked, command_line
 from firstresponder.evidence.probe import Context, Reason, Unobserved, failure, require_whole, text_of
 from firstresponder.safety import shown
 
@@ -31,13 +31,16 @@ _REFUSALS = (
     (r": server closed the connection unexpectedly$", "ConnectionClosed"),
 )
 TOO_MANY = "`sorry, too many clients already` or `remaining connection slots are reserved`"
-TOLD = (
-    f"`Connection refused` or `No such file or directory` Refused; {TOO_MANY} TooManyClients; `the database system is "
-    "starting up`, `in recovery mode` or `not yet accepting connections` InRecovery; `shutting down` ShuttingDown; "
-    "`timeout expired` TimedOut; `server closed the connection unexpectedly` ConnectionClosed; after anything else, such "
-    "as a login that is refused, nothing is known"
-)
+_TOLD = {
+    "Refused": "`Connection refused` or `No such file or directory`",
+    "TooManyClients": TOO_MANY,
+    "InRecovery": "`the database system is starting up`, `in recovery mode` or `not yet accepting connections`",
+    "ShuttingDown": "`the database system is shutting down`",
+    "TimedOut": "`timeout expired`",
+    "ConnectionClosed": "`server closed the connection unexpectedly`",
+}
 """The same for people."""
+TOLD = "; ".join(f"{said}: `{error}`" for error, said in _TOLD.items())
 _LOGIN = re.compile(
     r"authentication failed|no password supplied|no pg_hba\.conf entry|is not permitted to log in"
     r"|FATAL:  role .* does not exist"
@@ -46,23 +49,30 @@ _LOGIN = re.compile(
 
 def query_argv(query: str, context: Context) -> tuple[str, ...]:
     """Ask the server over its local socket; less than the whole time, so that a server that hangs is told apart."""
-    return _psql(f"user=fr_observe dbname=postgres application_name={APPLICATION}", context.timeout, query)
+    wait, options = _bounds(context.timeout)
+    connection = f"user=fr_observe dbname=postgres application_name={APPLICATION} {wait} options='{options}'"
+    return (*_PSQL, f"--dbname={connection}", _query(query))
 
 
 def by_hand(query: str, asked: Asked) -> str:
     """The same as a person's own role, which may monitor too."""
-    return shlex.join(_psql("dbname=postgres", asked.timeout, query))
-
-
-def _psql(connection: str, timeout: float, query: str) -> tuple[str, ...]:
-    bounds = (
-        f"connect_timeout={max(2, int(timeout * 0.5))} "  # libpq waits 2 seconds at least
-        f"options='-c default_transaction_read_only=on -c statement_timeout={int(timeout * 300)}'"
-    )
+    wait, options = _bounds(asked.timeout)
     return (
-        *("psql", "--no-psqlrc", "--no-password", "--quiet", "--tuples-only", "--no-align"),
-        *(f"--dbname={connection} {bounds}", f"--command={query}"),
+        f"PGOPTIONS={shlex.quote(options)} {command_line([*_PSQL, f'--dbname=dbname=postgres {wait}', _query(query)])}"
     )
+
+
+_PSQL = ("psql", "--no-psqlrc", "--no-password", "--quiet", "--tuples-only", "--no-align")
+
+
+def _query(query: str) -> str:
+    return f"--command={query}"
+
+
+def _bounds(timeout: float) -> tuple[str, str]:
+    """How long libpq waits for a connection, at least 2 seconds, and what the session may do and for how long."""
+    options = f"-c default_transaction_read_only=on -c statement_timeout={int(timeout * 300)}"
+    return f"connect_timeout={max(2, int(timeout * 0.5))}", options
 
 
 def refusal(output: CommandOutput) -> str | None:

@@ -69,7 +69,7 @@ def _answer(text: str) -> tuple[int, dict[str, int]]:
 
 def _read_by_hand(arguments: PostgresConnectionsArguments) -> dict[str, str]:
     return {
-        "tooMany": f"psql says {TOO_MANY}; nothing else is known then",
+        "tooMany": f"true where psql says {TOO_MANY}, and all else is unknown then; else false",
         "count": f"the number behind {code(arguments.application)} under `connections`, 0 where it is not there; not "
         "known unless `seesAll` is `true`",
         "max": "the number behind `max`",

@@ -66,9 +66,10 @@ PROBE = Probe(
     parse=_parse,
     by_hand=ByHand(
         lambda _: {
-            "resolved": "`status=0`",
+            "resolved": f"true at `status=0`; false at `status={_NOT_FOUND}` or {patience.BY_HAND}; else unknown",
             "addresses": "the first column, each address once",
-            "error": f"`''` where it resolves; `status={_NOT_FOUND}` NameNotResolved; {patience.BY_HAND} TimedOut",
+            "error": f"`''` at `status=0`; `NameNotResolved` at `status={_NOT_FOUND}`; `TimedOut` at "
+            f"{patience.BY_HAND}",
         },
         _by_hand,
     ),

@@ -60,11 +60,6 @@ def _by_hand(arguments: TcpArguments, asked: Asked) -> str:
     return patience.by_hand(asked, f"bash -c {shlex.quote(f'exec 3<>/dev/tcp/{host}/{port}')}")
 
 
-_TOLD = (
-    ", ".join(f"`{said}` {error}" for said, error in _ERRORS.items())
-    + f"; {patience.BY_HAND} TimedOut; after anything else nothing is known"
-)
-
 PROBE = Probe(
     name="tcp",
     arguments=TcpArguments,
@@ -77,8 +72,10 @@ PROBE = Probe(
     parse=_parse,
     by_hand=ByHand(
         lambda _: {
-            "open": "`status=0`",
-            "error": f"`''` where it is open; by what is printed before `status`: {_TOLD}",
+            "open": f"true at `status=0`; false at {patience.BY_HAND}, or where bash says that the connection was refused "
+            "or timed out, or knows no route or no such name; else unknown",
+            "error": f"`''` at `status=0`; `TimedOut` at {patience.BY_HAND} or `timed out`; `Refused` at `refused`; "
+            "`NoRoute` at `No route` or `unreachable`; `NameNotResolved` where it finds no such name",
         },
         _by_hand,
     ),

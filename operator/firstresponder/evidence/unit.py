@@ -127,9 +127,9 @@ _PROPERTIES: dict[str, tuple[str, Callable[[str], JSON], str]] = {
 
 _LEGIBLE: dict[Callable[[str], JSON], str] = {
     _job: "; 0 where it is empty",
-    _span: ", in seconds; not known where it is `infinity`",
-    _word: "; not known where it is empty",
-    _invocation: "; not known where it is empty",
+    _span: ", in seconds; unknown where it is `infinity`",
+    _word: "; unknown where it is empty",
+    _invocation: "; unknown where it is empty",
 }
 
 PROBE = Probe(

@@ -48,12 +48,15 @@ def template_references(template: str) -> frozenset[str]:
     return frozenset(_path(match) for match in _REFERENCE.finditer(template) if match[0] != "$$(")
 
 
-def render_text(template: str, scope: Scope) -> str:
-    """The template as people read it. Raises TemplateError as :func:`template_references` does."""
+def render_text(template: str, scope: Scope, missing: Callable[[str], str] = lambda _: MISSING) -> str:
+    """The template as people read it; ``missing`` says what stands for a path whose value is not known.
+
+    Raises TemplateError as :func:`template_references` does.
+    """
 
     def text(path: str) -> str:
         value = scope.lookup(path)
-        return MISSING if value is None else format_value(value, VALUE_LIMIT)
+        return missing(path) if value is None else format_value(value, VALUE_LIMIT)
 
     return _substitute(template, text)
 

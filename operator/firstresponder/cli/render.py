@@ -1,0 +1,113 @@
+"""``kubectl runbook render``: a Runbook as a Markdown page that a human can follow by hand."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+import click
+import yaml
+
+from firstresponder.api.base import JSON
+from firstresponder.api.hosts import Host
+from firstresponder.api.runbook import Runbook, TriagePlaybook
+from firstresponder.cli.files import files_argument, print_findings, read_files
+from firstresponder.cli.manual import Manual
+from firstresponder.runbooks.lint import KNOWLEDGE
+from firstresponder.runbooks.manifest import Manifest, judge
+from firstresponder.runbooks.page import Known, Unusable, occasion_of, page
+from firstresponder.runbooks.parameters import InvalidParameter
+
+_KINDS: Mapping[str, type[Runbook | TriagePlaybook]] = {"Runbook": Runbook, "TriagePlaybook": TriagePlaybook}
+
+
+@click.command(
+    cls=Manual,
+    exits={
+        0: "done",
+        1: "a file has a problem",
+        2: "wrong usage, a value that the Runbook does not take, or a file that is not there",
+    },
+    examples=[
+        "kubectl runbook render runbooks/high-cpu.yaml > high-cpu.md",
+        "kubectl runbook render runbooks/high-cpu.yaml --service=checkout \\",
+        "  --host=target=checkout-07=10.0.0.17 --parameter=cpuThreshold=90",
+        "kubectl get hosts -o yaml |",
+        "  kubectl runbook render runbooks/high-cpu.yaml - --host=target=checkout-07",
+    ],
+)
+@files_argument
+@click.option("--service", metavar="NAME", help="The service that suffers.")
+@click.option(
+    "--host",
+    "hosts",
+    metavar="ROLE=NAME[=ADDRESS]",
+    multiple=True,
+    help="The host of a role. Address and expected units of a Host that is in the files are taken from there; "
+    "otherwise the name is the address where none is given.",
+)
+@click.option(
+    "--parameter", "parameters", metavar="NAME=VALUE", multiple=True, help="A parameter, within the Runbook's bounds."
+)
+def render(files: tuple[str, ...], service: str | None, hosts: tuple[str, ...], parameters: tuple[str, ...]) -> None:
+    """Print a Runbook as a page to follow by hand.
+
+    The page is Markdown and has the steps and the criteria of the operator: what to look at on which host, with
+    commands to copy and how to read what they print; guards, symptom and causes in the order of judgement; for each
+    action who has to agree, the preview, the commands and the way back; how the end is verified; and whom to tell where
+    the page ends.
+
+    It is made for the service and the hosts that are given. Without any, it is an example with those of the Runbook's
+    own tests. A host that a role needs and nobody named stands there in capitals. Parameters that are not given have
+    their defaults.
+
+    It needs no cluster and asks no host.
+    """
+    manifests, unreadable = read_files(files)
+    judged = judge(manifests)
+    if problems := [*unreadable, *(finding for _, found in judged for finding in found)]:
+        print_findings(problems)
+        sys.exit(1)
+    runbooks = [manifest for manifest, _ in judged if manifest.kind in KNOWLEDGE]
+    if not runbooks:
+        raise click.UsageError("there is no Runbook and no TriagePlaybook in these files")
+    known = {each.name: _host(each) for each in manifests if each.kind == "Host"}
+    cast_ = dict(_assigned(each, known) for each in hosts)
+    values = dict(_value(each) for each in parameters)
+    pages = (_page(each, service, cast_, values) for each in runbooks)
+    click.echo("\n".join(pages).encode(), nl=False)
+
+
+def _page(manifest: Manifest, service: str | None, hosts: Mapping[str, Known], values: Mapping[str, JSON]) -> str:
+    runbook = _KINDS[manifest.kind].model_validate(manifest.content)
+    try:
+        return page(runbook, occasion_of(runbook.spec, service, hosts, values))
+    except (Unusable, InvalidParameter) as problem:
+        raise click.UsageError(f"{manifest.name}: {problem}") from None
+
+
+def _host(manifest: Manifest) -> Known:
+    spec = Host.model_validate(manifest.content).spec
+    return Known(manifest.name, spec.address, spec.expected_units)
+
+
+def _assigned(text: str, known: Mapping[str, Known]) -> tuple[str, Known]:
+    role, name, *address = text.split("=", 2)[:3] if "=" in text else (text, "")
+    if not role or not name or address == [""]:
+        raise click.BadParameter(f"{text}: write ROLE=NAME or ROLE=NAME=ADDRESS", param_hint="--host")
+    if address:
+        units = known[name].expected_units if name in known else None
+        return role, Known(name, address[0], units)
+    return role, known.get(name, Known(name, name))
+
+
+def _value(text: str) -> tuple[str, JSON]:
+    """A value as YAML has it: 90 is a number, 5m is text."""
+    name, sign, value = text.partition("=")
+    try:
+        read = yaml.safe_load(value)
+    except yaml.YAMLError:
+        read = value
+    if not name or not sign:
+        raise click.BadParameter(f"{text}: write NAME=VALUE", param_hint="--parameter")
+    return name, read if isinstance(read, int | float) and not isinstance(read, bool) else value

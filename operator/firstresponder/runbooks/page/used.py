@@ -1,0 +1,1 @@
+"""What of the evidence a runbook's conditions and texts read."""
