@@ -41,8 +41,8 @@ PROBE = Probe(
     by_hand=ByHand(
         lambda _: {
             "accepting": "true where `1` is printed; false where psql says that the server does not listen, has no "
-            "connection left, starts up, recovers, shuts down, is too slow or hangs up; unknown after anything else, such "
-            "as a login that is refused",
+            "connection left, starts up, recovers, shuts down, is too slow or hangs up; unknown after anything else, "
+            "such as a login that is refused",
             "error": f"`''` where it accepts; else by what psql says: {TOLD}",
         },
         lambda _, asked: by_hand("SELECT 1", asked),

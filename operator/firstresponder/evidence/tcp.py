@@ -72,8 +72,8 @@ PROBE = Probe(
     parse=_parse,
     by_hand=ByHand(
         lambda _: {
-            "open": f"true at `status=0`; false at {patience.BY_HAND}, or where bash says that the connection was refused "
-            "or timed out, or knows no route or no such name; else unknown",
+            "open": f"true at `status=0`; false at {patience.BY_HAND}, or where bash says that the connection was "
+            "refused or timed out, or knows no route or no such name; else unknown",
             "error": f"`''` at `status=0`; `TimedOut` at {patience.BY_HAND} or `timed out`; `Refused` at `refused`; "
             "`NoRoute` at `No route` or `unreachable`; `NameNotResolved` where it finds no such name",
         },

@@ -1,0 +1,197 @@
+"""A rendered page: whoever follows it, knowing nothing else, comes to what the operator comes to."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from markdown_it import MarkdownIt
+
+from firstresponder.api.runbook import Runbook, TriagePlaybook
+from firstresponder.incident.rehearse import patched, rehearse
+from firstresponder.runbooks.page import Known, Unusable, occasion_of, page
+from firstresponder.runbooks.parameters import InvalidParameter
+from tests.testbed.follower import Page, Verdict, codes, decide
+
+RUNBOOKS = {path.stem: path for path in sorted((Path(__file__).parents[3] / "runbooks").glob("*.yaml"))}
+KINDS: dict[str, type[Runbook | TriagePlaybook]] = {"Runbook": Runbook, "TriagePlaybook": TriagePlaybook}
+
+
+def runbook(name: str = "high-cpu", change: Any = None) -> Runbook | TriagePlaybook:
+    document = yaml.safe_load(RUNBOOKS[name].read_text())
+    if change is not None:
+        change(document["spec"])
+    return KINDS[document["kind"]].model_validate(document)
+
+
+def rendered(name: str = "high-cpu", change: Any = None, **given: Any) -> str:
+    found = runbook(name, change)
+    return page(found, occasion_of(found.spec, **given))
+
+
+def cases() -> Iterator[Any]:
+    for name in RUNBOOKS:
+        tests = runbook(name).spec.tests
+        for case in tests.cases if tests is not None else ():
+            yield pytest.param(name, case.name, id=f"{name}: {case.name}")
+
+
+@pytest.mark.parametrize(("name", "case_name"), list(cases()))
+def test_whoever_follows_the_page_decides_as_the_operator(name: str, case_name: str) -> None:
+    spec = runbook(name).spec
+    assert spec.tests is not None
+    case = next(each for each in spec.tests.cases if each.name == case_name)
+    result = next(each for each in rehearse(spec) if each.name == case_name).outcome
+    found = patched(spec.tests.evidence[case.given], case.with_)
+    verdict = decide(Page(rendered(name)), found)
+    hypothesis = next((each for each in spec.hypotheses if each.name == result.cause), None)
+    if result.verify_only:
+        assert verdict == Verdict("Verify")
+    elif result.runbook is not None:
+        assert verdict == Verdict("Go on", result.runbook)
+    elif hypothesis is not None and hypothesis.then.action is not None:
+        # What is judged later (preconditions, counts) is told with the action.
+        assert verdict == Verdict("Do", hypothesis.then.action)
+    else:
+        assert result.escalate is not None
+        assert verdict == Verdict("STOP", result.escalate.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "instead"),
+    [
+        ("`processes.hostCpuPercent > 80`", "`processes.hostCpuPercent > 98`"),
+        ("`oom.count > 0`", "`oom.count > 9`"),
+        ("p.cpuPercent > 20", "p.cpuPercent > 200"),
+        ("If `cpuHigh` is false", "If `noErrors` is false"),
+        ("| 50 |", "| 41 |"),
+    ],
+)
+def test_a_page_that_says_something_else_leads_elsewhere(said: str, instead: str) -> None:
+    spec = runbook().spec
+    assert spec.tests is not None
+    text = rendered()
+    assert said in text
+    evidence = [patched(spec.tests.evidence[each.given], each.with_) for each in spec.tests.cases]
+    # Both causes hold, 10 points apart: the margin counts.
+    text = text.replace("&& noErrors &&", "&&")
+    evidence.append(patched(evidence[0], {"memory": {"availableBytes": 2**40}}))
+    changed = text.replace(said, instead).replace("less than 20 points", "less than 15 points")
+    assert [decide(Page(text), each) for each in evidence] != [decide(Page(changed), each) for each in evidence]
+
+
+@pytest.mark.parametrize("name", RUNBOOKS)
+def test_a_page_says_how_to_read_each_value_that_a_condition_or_a_text_reads_and_no_other(name: str) -> None:
+    text = rendered(name)
+    parsed = Page(text)
+    looks = {codes(part.title)[0] for part in parsed.sections["Look"][1:]}
+    told = {path for part in parsed.sections["Look"][1:] for row in part.table("Value") for path in codes(row[0])}
+    spans = re.findall(r"`([^`\n]+)`", text.partition("## Decide")[2])
+    read = {
+        path for span in spans for path in re.findall(r"(?:baseline\.)?([a-zA-Z]+(?:\.(?!exists)[a-zA-Z]+)+)", span)
+    }
+    assert told == {path for path in read if path.partition(".")[0] in looks}
+
+
+@pytest.mark.parametrize("name", RUNBOOKS)
+def test_no_template_is_left_and_every_command_is_for_a_shell(name: str) -> None:
+    text = rendered(name)
+    for fence in (each for each in MarkdownIt().parse(text) if each.type == "fence"):
+        assert fence.info == "sh"
+    assert not re.search(r"\$\([A-Za-z][\w.]*\)", text)
+
+
+def test_what_is_known_stands_in_the_conditions() -> None:
+    text = rendered(service="checkout", hosts={"target": Known("c-07", "10.1.0.7", ["checkout.service"])})
+    assert "`processes.top.unit == 'checkout.service'`" in text
+    assert "!(p.unit in ['checkout.service'])" in text
+    assert "10.0.0.3" not in text
+    assert "`memory.availableBytes < 268435456`" in text
+    assert "http://10.1.0.7/health" in text
+    assert '--extra-vars "{\\"checkout_instances\\": ${instances:?}}"' in text
+    changed = rendered(parameters={"cpuThreshold": 91.5})
+    assert "`processes.hostCpuPercent > 91.5`" in changed
+    assert "| `cpuThreshold` | `91.5` | `91.5` | number | `1` to `100` |" in changed
+
+
+def test_a_host_that_nobody_named_stands_there_in_capitals_and_its_units_are_asked_for() -> None:
+    text = rendered(hosts={"target": Known("c-07", "c-07")})
+    assert "`CONTROL-NODE` stands for the one Host with the labels `firstresponder.dev/role=control-node`" in text
+    assert "`hosts.target.expectedUnits` are the units that are expected on it: `kubectl get host c-07 -o yaml`" in text
+    assert "!(p.unit in hosts.target.expectedUnits)" in text
+    text = rendered("restore-db-connectivity", service="payroll")
+    assert "exec 3<>/dev/tcp/DATABASE/5432" in text
+    assert "`service=payroll`" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ({"hosts": {"taget": Known("x", "x")}}, Unusable, "taget is not a role of this runbook (it has: target, "),
+        ({"parameters": {"cpuThreshold": 900}}, InvalidParameter, "spec.parameters.cpuThreshold: 900 is above"),
+        ({"parameters": {"fever": 1}}, InvalidParameter, "spec.parameters.fever is not a parameter of this runbook"),
+        ({"hosts": {"target": Known("x", "x y")}}, Unusable, "diagnostic health: url: 'http://x y/health' is not"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_with_its_name(given: Any, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=re.escape(words)):
+        rendered(**given)
+
+
+def test_without_tests_a_service_has_to_be_given() -> None:
+    with pytest.raises(Unusable, match="the runbook has no tests that would name a service: give one"):
+        rendered(change=lambda spec: spec.pop("tests"))
+    assert "`TARGET`" in rendered(change=lambda spec: spec.pop("tests"), service="api")
+
+
+HOSTILE = "a | b ` # <script>alert(1)</script> [x](http://evil) **STOP:** $(service) ~~~"
+
+
+def test_no_text_of_a_runbook_acts_as_markup() -> None:
+    def told(text: str) -> Any:
+        def change(spec: dict[str, Any]) -> None:
+            spec["otherwise"]["escalate"]["humanAction"] = text
+            spec["variables"][1]["signal"] = text
+            spec["hypotheses"][0]["rootCause"]["summary"] = text
+            spec["hypotheses"][0]["followUps"][0]["title"] = text
+            spec["actions"][0]["approval"]["prompt"] = text
+            spec["actions"][0]["rollback"]["plan"] = text
+            spec["actions"][0]["risk"]["userImpact"] = text
+
+        return change
+
+    def structure(text: str) -> list[str]:
+        tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
+        inside = (child for token in tokens for child in token.children or [])
+        return [f"{each.type} {each.tag}" for each in (*tokens, *inside) if each.type not in {"text", "text_special"}]
+
+    assert structure(rendered(change=told(HOSTILE))) == structure(rendered(change=told("harmless")))
+
+
+def test_in_mode_observe_an_action_is_only_proposed() -> None:
+    text = rendered(change=lambda spec: spec.update(mode="Observe"))
+    assert "what follows is only proposed: **STOP:** `ManualActionRequired`." in text
+    assert "There is nothing to do by this page" in rendered("network-diagnostics")
+
+
+def test_experiments_are_shown_and_said_to_decide_nothing() -> None:
+    threads = {"name": "threads", "command": {"argv": ["ps", "-eLf"], "output": "lines"}}
+    text = rendered(change=lambda spec: spec.update(experiments=[threads]))
+    assert "no condition reads it:\n\n### `threads` on api-gateway-03\n\n```sh\nps -eLf\n```" in text
+
+
+def test_a_command_is_shown_word_for_word() -> None:
+    def change(spec: dict[str, Any]) -> None:
+        action = spec["actions"][0]
+        del action["restartUnit"]
+        action["command"] = {"argv": ["/usr/local/sbin/flush-cache", "--service=$(service)"]}
+        action["approval"] = {**copy.deepcopy(action["approval"]), "class": "run-command", "requiredApprovals": 2}
+
+    text = rendered(change=change)
+    assert 'sudo /usr/local/sbin/flush-cache --service=api-gateway; echo "status=$?"' in text
+    assert "2 people who may approve the class `run-command`" in text
