@@ -148,7 +148,7 @@ def _journal(commands: str, how: Mapping[str, str], shell: Shell) -> dict[str, A
     # journalctl gives 1 where nothing matches, and complains on its error output.
     if output.stderr or output.exit_status != (1 if none else 0):
         raise Unobserved(Reason.FAILED, output.stderr.decode())
-    messages = [] if none else lines
+    messages = [line for line in lines if re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T", line)]
     values: dict[str, Any] = {"count": len(messages), "extracted": {}}
     values["mostRepeated"] = max(Counter(re.sub(r"[0-9]+", "#", each) for each in messages).values(), default=0)
     for path, told in how.items():

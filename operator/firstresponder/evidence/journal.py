@@ -183,9 +183,9 @@ def _extracted(messages: list[str], patterns: dict[str, str]) -> dict[str, JSON]
 
 
 def _by_hand(arguments: JournalArguments, asked: Asked) -> str:
-    """Nothing is `--quiet`: journalctl tells on its error output when it may not show all."""
+    """In a form that is not quiet (as `cat` is): journalctl tells then whether it may show all."""
     seconds = math.ceil(duration_seconds(arguments.since))
-    journal = "journalctl --no-pager --output=cat --all"
+    journal = "journalctl --no-pager --output=short-iso --all"
     which = command_line(_which(arguments))
     if not asked.verifying:
         return f"{journal} --since=-{seconds}s {which}"
@@ -197,7 +197,7 @@ def _read_by_hand(arguments: JournalArguments) -> dict[str, str]:
     minutes = duration_seconds(arguments.since) / 60
     finds = (f"`{name}`: what {code(pattern)}" for name, pattern in arguments.extract.items())
     return {
-        "count": "messages, one a line; none is `-- No entries --`",
+        "count": "the lines that begin with a time; unknown where journalctl gives a hint that you do not see all",
         "perMinute": f"messages / {minutes:g}; in a verification, / minutes since the end, from 1 to {minutes:g}",
         "mostRepeated": "how often the commonest message is there, whatever its numbers are",
         "lines": "the messages",
