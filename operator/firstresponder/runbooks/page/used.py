@@ -1,1 +1,0 @@
-"""What of the evidence a runbook's conditions and texts read."""
