@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import click
 
-from firstresponder.api.incident import Incident
-from firstresponder.api.runbook import RunbookSpec, Triage, TriagePlaybookSpec
 from firstresponder.cli.cluster import Cluster, Refused
 from firstresponder.cli.explain_view import explain_view
 from firstresponder.cli.manual import EXITS, Manual
 from firstresponder.cli.options import cluster_options, incident_argument
+from firstresponder.cli.pinned import pinned
 from firstresponder.cli.terminal import console
 from firstresponder.incident.explain import Explanation, NotDecided
 from firstresponder.incident.explain import explain as explain_decision
-from firstresponder.runbooks.revision import digest_of
 
 
 @click.command(cls=Manual, examples=["kubectl incident explain high-cpu-7xk2p -n prod"])
@@ -50,24 +48,8 @@ def replay(name: str, kubeconfig: str | None, context: str | None, namespace: st
 
 
 def _explained(cluster: Cluster, name: str) -> Explanation:
-    """The decision made again from the revision that the incident pinned, never from the runbook of today."""
     incident = cluster.the_incident(name)
-    runbook, spec = pinned(cluster, incident)
     try:
-        return explain_decision(incident, runbook, spec)
+        return explain_decision(incident, *pinned(cluster, incident))
     except NotDecided as problem:
         raise Refused(f"incident {incident.name} cannot be explained: {problem}") from None
-
-
-def pinned(cluster: Cluster, incident: Incident) -> tuple[str, Triage]:
-    """The name and the content of the revision that the incident pinned. Raises Refused."""
-    led, ref = incident.status.playbook_revision_ref, incident.status.runbook_revision_ref
-    kind: type[Triage] = RunbookSpec
-    if ref is None and led is not None:  # it ended with the playbook
-        ref, kind = led, TriagePlaybookSpec
-    if ref is None:
-        raise Refused(f"incident {incident.name} has no runbook: it ended before triage, or is not triaged yet")
-    data = cluster.revision(ref.name)
-    if data is None or digest_of(data) != ref.digest:
-        raise Refused(f"ControllerRevision {ref.name} is gone or no longer holds what the incident recorded")
-    return ref.runbook, kind.model_validate(data["spec"])

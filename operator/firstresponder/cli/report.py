@@ -8,7 +8,7 @@ import click
 
 from firstresponder.cli.cluster import Cluster, Refused
 from firstresponder.cli.describe import load
-from firstresponder.cli.explain import pinned
+from firstresponder.cli.pinned import pinned
 from firstresponder.cli.manual import Manual
 from firstresponder.cli.options import cluster_options, incident_argument
 from firstresponder.incident.report import Report

@@ -32,9 +32,14 @@ class _Commands(Mapping[str, click.Command]):
 @click.group(
     "kubectl runbook",
     cls=ManualGroup,
-    commands=_Commands(lint="lint:lint", test="rehearse:test", render="render:render"),
+    commands=_Commands(lint="lint:lint", test="rehearse:test", render="render:render", record="record:record"),
     exits={0: "done", 1: "problems, or a case that came out otherwise", 2: "wrong usage"},
-    examples=["kubectl runbook lint runbooks/", "kubectl runbook test runbooks/high-cpu.yaml"],
+    examples=[
+        "kubectl runbook lint runbooks/",
+        "kubectl runbook test runbooks/high-cpu.yaml",
+        "kubectl runbook render runbooks/high-cpu.yaml > high-cpu.md",
+        "kubectl runbook record high-cpu-7xk2p -n prod",
+    ],
 )
 def main() -> None:
     """Write Runbooks and TriagePlaybooks that are known to work.

@@ -104,13 +104,8 @@ def explain(incident: Incident, runbook: str, spec: Triage) -> Explanation:
     found = evidence_of(status, runbook)
     if not found:
         raise NotDecided("it has no evidence: it ended before triage, or is not triaged yet")
-    hosts = {
-        each.role: {"name": each.name, "address": each.address, "expectedUnits": list(each.expected_units)}
-        for each in status.roles
-    }
-    parameters = resolve(spec.parameters, recorded(spec.parameters, status.parameters)).values
     evidence = values_of(found)
-    scope = scope_of(spec, Setting(incident.spec.service, parameters, hosts), evidence)
+    scope = scope_of(spec, setting_then(incident, spec), evidence)
     again = _again(status, spec, scope, evidence)
     return Explanation(
         judged=tuple(_judged(spec, scope, again)),
@@ -118,6 +113,17 @@ def explain(incident: Incident, runbook: str, spec: Triage) -> Explanation:
         verified=tuple(_criterion(each) for each in status.verification.criteria) if status.verification else (),
         differences=tuple(_differences(status, runbook, spec, again)),
     )
+
+
+def setting_then(incident: Incident, spec: Triage) -> Setting:
+    """What triage knew before it looked: parameters and hosts as they were recorded."""
+    status = incident.status
+    hosts = {
+        each.role: {"name": each.name, "address": each.address, "expectedUnits": list(each.expected_units)}
+        for each in status.roles
+    }
+    parameters = resolve(spec.parameters, recorded(spec.parameters, status.parameters)).values
+    return Setting(incident.spec.service, parameters, hosts)
 
 
 def _again(status: IncidentStatus, spec: Triage, scope: Scope, evidence: Seen) -> _Again:

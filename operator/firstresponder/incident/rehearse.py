@@ -11,6 +11,7 @@ from firstresponder.api.base import JSON
 from firstresponder.api.runbook import Case, Expectation, RunbookSpec, Triage
 from firstresponder.expressions import Scope, format_value
 from firstresponder.incident.decide import (
+    DEFAULT_MARGIN,
     HandOver,
     Led,
     Proposed,
@@ -76,8 +77,7 @@ def rehearse(spec: Triage, parameters: Mapping[str, JSON] | None = None) -> list
 
 
 def _run(spec: Triage, setting: Setting, case: Case, evidence: Mapping[str, Any]) -> CaseResult:
-    scope = scope_of(spec, setting, evidence, baseline=evidence)
-    outcome = _outcome(spec, setting, scope)
+    outcome = outcome_of(spec, setting, evidence)
     differences = tuple(
         f"{info.alias}: expected {in_words(expected)}, got {in_words(getattr(outcome, name))}"
         for name, info in Expectation.model_fields.items()
@@ -93,9 +93,12 @@ def in_words(value: JSON) -> str:
     return ", ".join(value) or "none" if isinstance(value, list) else format_value(value, 200)
 
 
-def _outcome(spec: Triage, setting: Setting, scope: Scope) -> Expectation:
+def outcome_of(
+    spec: Triage, setting: Setting, evidence: Mapping[str, Any], margin: int = DEFAULT_MARGIN
+) -> Expectation:
     """Everything a case may expect, as this evidence gives it."""
-    decision = decide(spec, scope)
+    scope = scope_of(spec, setting, evidence, baseline=evidence)
+    decision = decide(spec, scope, margin)
     conclusion = decision.conclusion
     contacts = dict.fromkeys(contact for each in decision.recommendations for contact in each.to)
     found: dict[str, Any] = {"recommend": list(contacts)}

@@ -1,0 +1,22 @@
+"""The runbook that an incident was triaged with, as it was pinned: never the one of today."""
+
+from __future__ import annotations
+
+from firstresponder.api.incident import Incident
+from firstresponder.api.runbook import RunbookSpec, Triage, TriagePlaybookSpec
+from firstresponder.cli.cluster import Cluster, Refused
+from firstresponder.runbooks.revision import digest_of
+
+
+def pinned(cluster: Cluster, incident: Incident) -> tuple[str, Triage]:
+    """Its name and content; the TriagePlaybook's where the incident ended with that. Raises Refused."""
+    led, ref = incident.status.playbook_revision_ref, incident.status.runbook_revision_ref
+    kind: type[Triage] = RunbookSpec
+    if ref is None and led is not None:
+        ref, kind = led, TriagePlaybookSpec
+    if ref is None:
+        raise Refused(f"incident {incident.name} has no runbook: it ended before triage, or is not triaged yet")
+    data = cluster.revision(ref.name)
+    if data is None or digest_of(data) != ref.digest:
+        raise Refused(f"ControllerRevision {ref.name} is gone or no longer holds what the incident recorded")
+    return ref.runbook, kind.model_validate(data["spec"])
