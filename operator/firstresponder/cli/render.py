@@ -32,8 +32,7 @@ _KINDS: Mapping[str, type[Runbook | TriagePlaybook]] = {"Runbook": Runbook, "Tri
         "kubectl runbook render runbooks/high-cpu.yaml > high-cpu.md",
         "kubectl runbook render runbooks/high-cpu.yaml --service=checkout \\",
         "  --host=target=checkout-07=10.0.0.17 --parameter=cpuThreshold=90",
-        "kubectl get hosts -o yaml |",
-        "  kubectl runbook render runbooks/high-cpu.yaml - --host=target=checkout-07",
+        "kubectl runbook render runbooks/high-cpu.yaml hosts.yaml --host=target=checkout-07",
     ],
 )
 @files_argument
