@@ -1,21 +1,28 @@
-"""What is left of an incident when it has ended: its report in every form, and the same decision made again."""
+"""What is left of an incident when it has ended: its report in every form, the same decision made again, and a test case
+of its runbook."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import re
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.incident import Incident, Phase
-from firstresponder.api.runbook import RunbookSpec, Triage, TriagePlaybookSpec
+from firstresponder.api.runbook import RunbookSpec, Tests, Triage, TriagePlaybookSpec
 from firstresponder.cli.report_page import page
 from firstresponder.incident.explain import NotDecided, explain
+from firstresponder.incident.fixture import Fixture, fixture, fixture_yaml
 from firstresponder.incident.quantities import quantities, worth_plotting
 from firstresponder.incident.report import Report, report_of
 from firstresponder.incident.report_json import document
+from firstresponder.incident.rehearse import rehearse
 from firstresponder.incident.report_markdown import markdown
+from firstresponder.runbooks.cases import misfits
 from firstresponder.runbooks.revision import digest_of
 from tests.testbed.cluster import ALICE
 from tests.testbed.stage import Stage
@@ -113,6 +120,22 @@ def _assert_decided_again(incident: Incident, spec: Triage) -> None:
     assert ref is not None
     with contextlib.suppress(NotDecided):  # it ended before anything was seen
         assert explain(incident, ref.runbook, spec).differences == ()
+        _assert_test_case(incident, fixture(incident, ref.runbook, spec), spec)
+
+
+def _assert_test_case(incident: Incident, recorded: Fixture, spec: Triage) -> None:
+    """What is printed of it fits the runbook and comes to the recorded decision."""
+    text = fixture_yaml(recorded)
+    printed = spec.model_copy(update={"tests": Tests.model_validate(yaml.safe_load(text)["tests"])})
+    assert list(misfits(printed)) == []
+    own = spec.tests.hosts.values() if spec.tests is not None else ()
+    for each in incident.status.roles:
+        assert each.name not in text or each.name in {host.name for host in own}
+        assert each.address not in text
+    # A case is decided with the parameters' defaults: where others were given, it may come to something else.
+    if "# The parameter " not in text:
+        assert recorded.differences == ()
+        assert [each.differences for each in rehearse(printed)] == [()]
 
 
 def plotted(stage: Stage, incident: str) -> set[str]:
@@ -122,3 +145,18 @@ def plotted(stage: Stage, incident: str) -> set[str]:
     assert made.startswith("<!DOCTYPE html>")
     assert 'class="action"' in made
     return set(re.findall(r"<figcaption><b>([^<]*)</b>", made))
+
+
+def recorded_and_tested(
+    stage: Stage, incident: str, file: Path, *, kind: str = "runbooks", name: str
+) -> dict[str, Any]:
+    """What the one case expects that an engineer records with kubectl, once `kubectl runbook test` passed it."""
+    printed = stage.cluster.kubectl("runbook", "record", incident, "-n", stage.namespace, user=ALICE).stdout
+    made = yaml.safe_load(printed)["tests"]
+    runbook = stage.get(kind, name)
+    runbook["spec"]["tests"] = made
+    file.write_text(yaml.safe_dump({part: runbook[part] for part in ("apiVersion", "kind", "metadata", "spec")}))
+    assert "1 case, 0 failed" in stage.cluster.kubectl("runbook", "test", file, user=ALICE).stderr
+    (case,) = made["cases"]
+    expected: dict[str, Any] = case["expect"]
+    return expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,9 @@ from tests.testbed.stage import Stage
 pytestmark = pytest.mark.quiet
 
 
-def test_a_leak_is_restarted_once_after_approval_and_resolved(stage: Stage, host: Host, operator: Operator) -> None:
+def test_a_leak_is_restarted_once_after_approval_and_resolved(
+    stage: Stage, host: Host, operator: Operator, tmp_path: Path
+) -> None:
     before = invocation(host)
     host.leak()
     incident = stage.open_incident()
@@ -76,6 +79,8 @@ def test_a_leak_is_restarted_once_after_approval_and_resolved(stage: Stage, host
     assert "cause memory-leak: propose restart" in told
     again = kubectl("incident", "replay", incident, "-n", stage.namespace, user="alice@example.com").stdout
     assert again.endswith("The same as recorded.\n")
+    case = records.recorded_and_tested(stage, incident, tmp_path / "high-cpu.yaml", name="high-cpu")
+    assert case == {"cause": "memory-leak", "action": "restart"}
     assert {"processes: host CPU", "memory: available", "errors: count"} <= records.plotted(stage, incident)
     for form, begins in (("markdown", f"# Incident {incident}: Resolved\n"), ("json", "{\n")):
         made = kubectl(

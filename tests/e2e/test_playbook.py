@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e import records
 from tests.e2e.scenes import RUNBOOK, Scene, Scenes
 from tests.testbed.cluster import ALICE
 
@@ -69,6 +70,8 @@ def test_the_cause_found_by_a_playbook_is_fixed_by_its_runbook(scenes: Scenes) -
         }
         again = scene.cluster.kubectl("incident", "replay", incident, "-n", scene.namespace, user=ALICE).stdout
         assert again.endswith("The same as recorded.\n")
+        case = records.recorded_and_tested(scene.stage, incident, scene.directory / "unhealthy.yaml", name="unhealthy")
+        assert case["action"] == "restart"
 
 
 def test_a_playbook_that_refutes_everything_hands_over_and_touches_nothing(scenes: Scenes) -> None:
@@ -81,4 +84,7 @@ def test_a_playbook_that_refutes_everything_hands_over_and_touches_nothing(scene
             "memory": "Refuted",
         }
         assert status["escalation"]["humanAction"] == "Look at api-gateway."
+        file = scene.directory / "service-down.yaml"
+        case = records.recorded_and_tested(scene.stage, incident, file, kind="triageplaybooks", name="service-down")
+        assert case == {"escalate": "UnknownIncidentType"}
         scene.assert_nothing_ran()

@@ -8,9 +8,9 @@ import click
 
 from firstresponder.cli.cluster import Cluster, Refused
 from firstresponder.cli.describe import load
-from firstresponder.cli.pinned import pinned
 from firstresponder.cli.manual import Manual
 from firstresponder.cli.options import cluster_options, incident_argument
+from firstresponder.cli.pinned import pinned
 from firstresponder.incident.report import Report
 from firstresponder.incident.report_json import document
 from firstresponder.incident.report_markdown import markdown
