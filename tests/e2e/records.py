@@ -1,5 +1,5 @@
-"""What is left of an incident when it has ended: its report in every form, the same decision made again, and a test case
-of its runbook."""
+"""What is left of an incident when it has ended: its report in every form, the same decision made again, and a test
+case of its runbook."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from firstresponder.cli.report_page import page
 from firstresponder.incident.explain import NotDecided, explain
 from firstresponder.incident.fixture import Fixture, fixture, fixture_yaml
 from firstresponder.incident.quantities import quantities, worth_plotting
+from firstresponder.incident.rehearse import rehearse
 from firstresponder.incident.report import Report, report_of
 from firstresponder.incident.report_json import document
-from firstresponder.incident.rehearse import rehearse
 from firstresponder.incident.report_markdown import markdown
 from firstresponder.runbooks.cases import misfits
 from firstresponder.runbooks.revision import digest_of

@@ -32,7 +32,7 @@ _KINDS: Mapping[str, type[Runbook | TriagePlaybook]] = {"Runbook": Runbook, "Tri
         "kubectl runbook render runbooks/high-cpu.yaml > high-cpu.md",
         "kubectl runbook render runbooks/high-cpu.yaml --service=checkout \\",
         "  --host=target=checkout-07=10.0.0.17 --parameter=cpuThreshold=90",
-        "kubectl runbook render runbooks/high-cpu.yaml hosts.yaml --host=target=checkout-07",
+        "kubectl runbook render runbooks/high-cpu.yaml - --host=target=checkout-07",
     ],
 )
 @files_argument
@@ -57,7 +57,8 @@ def render(files: tuple[str, ...], service: str | None, hosts: tuple[str, ...], 
     the page ends.
 
     It is made for the service and the hosts that are given. Without any, it is an example with those of the Runbook's
-    own tests. A host that a role needs and nobody named stands there in capitals. Parameters that are not given have
+    own tests. Hosts may be among the files, as kubectl get hosts -o yaml prints them. A host that a
+    role needs and nobody named stands there in capitals. Parameters that are not given have
     their defaults.
 
     It needs no cluster and asks no host.

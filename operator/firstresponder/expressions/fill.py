@@ -9,8 +9,10 @@ from typing import Any
 
 from firstresponder.expressions.expression import ExpressionError, compile_expression
 
-_TOKEN = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|(?<![\w.])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*|//[^\n]*|\s+")
-"""Texts, dotted names that are no fields of anything before them, comments, and white space."""
+_TOKEN = re.compile(
+    r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|(?<![\w.])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*|(?:\s|//[^\n]*)+"
+)
+"""Texts, dotted names that are no fields of anything before them, white space with comments."""
 _CALL = re.compile(r"\s*\(")
 _JOINED = re.compile(r"'([^'\\]*)' \+ '([^'\\]*)'(?![.\[])")
 """Two texts that are put together, and nothing is asked of the second one first."""
@@ -36,7 +38,7 @@ def fill(source: str, known: Mapping[str, Any], names: Collection[str]) -> str:
 
 def _put(match: re.Match[str], known: Mapping[str, Any], literal: Any) -> str:
     token = match[0]
-    if token.isspace() or token.startswith("//"):
+    if token[0].isspace() or token.startswith("//"):
         return " "
     if token in known:
         return str(literal(known[token]))

@@ -1,4 +1,4 @@
-"""``kubectl runbook lint`` and ``test``: what they print, and the exit code that continuous integration goes by."""
+"""``kubectl runbook``: what its commands print, and the exit code that continuous integration goes by."""
 
 from __future__ import annotations
 
@@ -206,3 +206,53 @@ def test_the_help_of_each_command_has_an_example_of_its_own(command: str) -> Non
     assert f"  kubectl runbook {command} runbooks/high-cpu.yaml\n" in text.partition("EXAMPLES\n")[2]
     assert "EXIT STATUS\n  0  " in text
     assert max(len(line) for line in text.splitlines()) <= 80
+
+
+class TestRender:
+    def test_a_page_is_printed_for_the_service_the_hosts_and_the_parameters_that_are_given(self) -> None:
+        given = ("--service=checkout", "--host=target=c-07=10.0.0.7", "--parameter=cpuThreshold=91")
+        result = run("render", RUNBOOKS / "high-cpu.yaml", *given)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert result.stdout.startswith("# high-cpu\n")
+        assert "### `processes` on c-07\n" in result.stdout
+        assert "`processes.hostCpuPercent > 91`" in result.stdout
+        assert "--url http://10.0.0.7/health\n" in result.stdout
+
+    def test_address_and_expected_units_of_a_host_come_from_the_files(self) -> None:
+        accounts = "accounts: {observe: {user: fr-observe, credentialsRef: {name: keys}}}"
+        key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI"
+        spec = f"{{address: 10.0.0.7, hostKeys: [{key}], {accounts}, expectedUnits: [checkout.service]}}"
+        host = f"apiVersion: firstresponder.dev/v1alpha1\nkind: Host\nmetadata: {{name: c-07}}\nspec: {spec}\n"
+        result = run("render", RUNBOOKS / "high-cpu.yaml", "-", "--host=target=c-07", text=host)
+        assert result.exit_code == 0, result.output
+        assert "| `target` | `c-07` | `10.0.0.7` | `checkout.service` |" in result.stdout
+        assert "p.unit in ['checkout.service']" in result.stdout
+
+    def test_a_file_with_a_problem_is_not_rendered(self, folder: Path) -> None:
+        (folder / "bad.yaml").write_text(GOOD.replace("uptime", "kill"))
+        result = run("render", folder / "bad.yaml")
+        assert result.exit_code == 1
+        assert "spec.diagnostics[1].command.argv[0]: 'kill' is not among" in result.stdout
+        assert "#" not in result.stdout
+
+    @pytest.mark.parametrize(
+        ("option", "words"),
+        [
+            ("--host=c-07", "c-07: write ROLE=NAME or ROLE=NAME=ADDRESS"),
+            ("--host=target=", "target=: write ROLE=NAME or ROLE=NAME=ADDRESS"),
+            ("--host=taget=c-07", "high-cpu: taget is not a role of this runbook (it has: target, control-node)"),
+            ("--parameter=cpuThreshold", "cpuThreshold: write NAME=VALUE"),
+            ("--parameter=cpuThreshold=hot", "spec.parameters.cpuThreshold: 'hot' is not a number"),
+            ("--parameter=fever=1", "spec.parameters.fever is not a parameter of this runbook"),
+        ],
+    )
+    def test_wrong_usage_says_what_to_write(self, option: str, words: str) -> None:
+        result = run("render", RUNBOOKS / "high-cpu.yaml", option)
+        assert result.exit_code == 2
+        assert words in result.stderr
+
+    def test_files_without_a_runbook_are_wrong_usage(self, folder: Path) -> None:
+        (folder / "other.yaml").write_text(CONFIG_MAP)
+        result = run("render", folder / "other.yaml")
+        assert result.exit_code == 2
+        assert "there is no Runbook and no TriagePlaybook in these files" in result.stderr
