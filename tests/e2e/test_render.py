@@ -19,7 +19,7 @@ from firstresponder.cli.runbook import main
 from tests.e2e import truth
 from tests.e2e.scenes import EmptyScene, Scenes
 from tests.testbed import database, surroundings
-from tests.testbed.follower import Page, Shell, Verdict, act, decide, look, verify
+from tests.testbed.follower import Found, Page, Shell, Verdict, act, decide, look, verify
 from tests.testbed.hosts import Host
 from tests.testbed.operator import Operator
 from tests.testbed.stage import RUNBOOKS, Stage
@@ -73,10 +73,10 @@ def of_operator(stage: Stage, incident: str) -> tuple[Verdict, dict[str, Any]]:
     return Verdict("Do", packet["bound"]["proposedAction"]["name"]), packet
 
 
-def wait_until_verified(stage: Stage, page: Page, ended: str, shells: Mapping[str, Shell]) -> None:
+def wait_until_verified(stage: Stage, page: Page, found: Found, ended: str, shells: Mapping[str, Shell]) -> None:
     """Until every criterion holds, and then once more."""
-    stage.wait(lambda: verify(page, ended, shells) == [], "the page's criteria to hold", 120)
-    assert verify(page, ended, shells) == []
+    stage.wait(lambda: verify(page, found, ended, shells) == [], "the page's criteria to hold", 120)
+    assert verify(page, found, ended, shells) == []
 
 
 @pytest.mark.quiet
@@ -99,7 +99,7 @@ def test_a_leak_is_found_and_restarted_by_hand(stage: Stage, host: Host, operato
 
     ended = act(page, "restart", found, shells)
     assert truth.invocation(host) != before
-    wait_until_verified(stage, page, ended, shells)
+    wait_until_verified(stage, page, found, ended, shells)
     assert host.health() == 200
 
 
@@ -135,7 +135,7 @@ def test_a_full_disk_is_cleaned_by_hand(scenes: Scenes) -> None:
         assert packet["bound"]["proposedAction"]["methods"] == ["journald-vacuum", "logrotate-force"]
 
         ended = act(page, "free-disk-space", found, shells)
-        wait_until_verified(scene.stage, page, ended, shells)
+        wait_until_verified(scene.stage, page, found, ended, shells)
         assert look(page, shells)["disk"]["usedPercent"] < 80
         assert truth.actions(host) == [], "nothing of it was the operator's"
 
@@ -166,7 +166,7 @@ def test_a_database_that_died_is_started_by_hand(scenes: Scenes) -> None:
         before = truth.invocation(server, database.UNIT)
         ended = act(page, "restart-database", found, shells)
         assert truth.invocation(server, database.UNIT) != before
-        wait_until_verified(scene.stage, page, ended, shells)
+        wait_until_verified(scene.stage, page, found, ended, shells)
         assert (client.health(), truth.actions(server)) == (200, [])
 
 

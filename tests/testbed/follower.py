@@ -4,7 +4,7 @@
     found = look(page, shells)          # runs the commands of each look on its host, and reads what they print
     verdict = decide(page, found)       # Verdict("Do", "restart") or Verdict("STOP", "SecurityIncident")
     ended = act(page, "restart", found, shells)
-    unmet = verify(page, ended, shells) # the criteria that do not hold at one look
+    unmet = verify(page, found, ended, shells)   # the criteria that do not hold at one look
 
 A shell runs lines as an ordinary user on one host. What was not seen, or may not have been, is not in `found`.
 """
@@ -207,11 +207,11 @@ _READERS: Mapping[str, Callable[[str, Mapping[str, str], Shell], dict[str, Any]]
 class _Judge:
     """The conditions of a page, judged by what was found."""
 
-    def __init__(self, page: Page, found: Found) -> None:
+    def __init__(self, page: Page, found: Found, baseline: Found | None = None) -> None:
         looks = {codes(part.title)[0] for part in page.sections["Look"][1:]}
         variables = [[codes(cell) for cell in row[:2]] for row in page.sections["Decide"][0].table("Name")]
         self._names = looks | {name for (name,), _ in variables} | {"baseline", "hosts", "service"}
-        scope = Scope({**{name: found.get(name, {}) for name in looks}, "baseline": found})
+        scope = Scope({**{name: found.get(name, {}) for name in looks}, "baseline": baseline or found})
         compiled = [(name, compile_expression(source, self._names)) for (name,), (source,) in variables]
         self._scope = resolve_variables(compiled, scope)
 
@@ -334,10 +334,13 @@ def _go_on(then: str, printed: str, before: str) -> str:
 # Verifying
 
 
-def verify(page: Page, ended: str, shells: Mapping[str, Shell]) -> list[str]:
-    """The criteria that do not hold at one look."""
+def verify(page: Page, before: Found, ended: str, shells: Mapping[str, Shell]) -> list[str]:
+    """The criteria that do not hold at one look; `before` is what was seen first. Raises Stopped if it got worse."""
     (setting,) = page.sections["Look"][0].shells()
     found = dict(_looked(page, "Verify", f"{setting}\n{ended}", shells))
-    judge = _Judge(page, found)
-    rows = page.sections["Verify"][0].table("Criterion")
+    judge = _Judge(page, found, before)
+    (part, *_) = page.sections["Verify"]
+    if worse := [row[0] for row in part.table("Worse") if judge.truth(codes(row[1])[0]) is Truth.TRUE]:
+        raise Stopped(worse[0])
+    rows = part.table("Criterion")
     return [codes(row[0])[0] for row in rows if judge.truth(codes(row[1])[0]) is not Truth.TRUE]

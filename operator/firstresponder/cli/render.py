@@ -57,9 +57,8 @@ def render(files: tuple[str, ...], service: str | None, hosts: tuple[str, ...], 
     the page ends.
 
     It is made for the service and the hosts that are given. Without any, it is an example with those of the Runbook's
-    own tests. Hosts may be among the files, as kubectl get hosts -o yaml prints them. A host that a
-    role needs and nobody named stands there in capitals. Parameters that are not given have
-    their defaults.
+    own tests. Hosts may be among the files, as kubectl get hosts -o yaml prints them. A host that a role needs and
+    nobody named stands there in capitals. Parameters that are not given have their defaults.
 
     It needs no cluster and asks no host.
     """
@@ -72,9 +71,9 @@ def render(files: tuple[str, ...], service: str | None, hosts: tuple[str, ...], 
     if not runbooks:
         raise click.UsageError("there is no Runbook and no TriagePlaybook in these files")
     known = {each.name: _host(each) for each in manifests if each.kind == "Host"}
-    cast_ = dict(_assigned(each, known) for each in hosts)
+    assigned = dict(_assigned(each, known) for each in hosts)
     values = dict(_value(each) for each in parameters)
-    pages = (_page(each, service, cast_, values) for each in runbooks)
+    pages = (_page(each, service, assigned, values) for each in runbooks)
     click.echo("\n".join(pages).encode(), nl=False)
 
 

@@ -85,6 +85,23 @@ def test_a_page_that_says_something_else_leads_elsewhere(said: str, instead: str
     assert [decide(Page(text), each) for each in evidence] != [decide(Page(changed), each) for each in evidence]
 
 
+@pytest.mark.rule(7)
+def test_two_causes_that_lead_to_the_same_are_not_ambiguous_whatever_is_recommended_beside() -> None:
+    def change(spec: dict[str, Any]) -> None:
+        advice = [{"to": ["dba"], "text": "Look at it."}]
+        spec["hypotheses"][1] |= {"when": "serviceIsTop", "then": {"action": "restart", "recommendations": advice}}
+
+    spec = runbook(change=change).spec
+    assert spec.tests is not None
+    found = patched(spec.tests.evidence["busy"], {"oom": {"count": 9}})
+    text = rendered(change=change)
+    assert decide(Page(text), found) == Verdict("Do", "restart")
+    assert "(Recommend to dba: Look at it.)" in text
+    assert decide(
+        Page(text.replace("| Do `restart` (**Act**). |", "| Do `scale-out` (**Act**). |", 1)), found
+    ) == Verdict("STOP", "AmbiguousRootCause")
+
+
 @pytest.mark.parametrize("name", RUNBOOKS)
 def test_a_page_says_how_to_read_each_value_that_a_condition_or_a_text_reads_and_no_other(name: str) -> None:
     text = rendered(name)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from firstresponder.api.escalationpolicy import EscalationPolicySpec
 from firstresponder.api.reasons import EscalationReason
-from firstresponder.api.runbook import RunbookSpec, Triage
+from firstresponder.api.runbook import Hypothesis, RunbookSpec, Triage
 from firstresponder.runbooks.names import free_of_evidence
 from firstresponder.runbooks.page.occasion import Occasion
-from firstresponder.runbooks.page.outcome import follows, halt
+from firstresponder.runbooks.page.outcome import follows, halt, leads, recommended
 from firstresponder.safety.markdown import code, table
 
 _MARGIN: int = EscalationPolicySpec.model_fields["ambiguity_margin_points"].default
@@ -63,6 +63,10 @@ def _guards(occasion: Occasion) -> Iterator[str]:
     yield table(("Guard", "True if", "Then"), rows)
 
 
+def _beside(occasion: Occasion, hypothesis: Hypothesis) -> list[str]:
+    return [f"({each})" for each in recommended(occasion, hypothesis.then.recommendations)]
+
+
 def _hypotheses(occasion: Occasion) -> Iterator[str]:
     spec: Triage = occasion.spec
     yield "### Which cause?"
@@ -71,8 +75,8 @@ def _hypotheses(occasion: Occasion) -> Iterator[str]:
             code(each.name),
             str(each.likelihood),
             code(occasion.expression(each.when)),
-            occasion.text(each.root_cause.summary),
-            follows(occasion, each.then),
+            " ".join([occasion.text(each.root_cause.summary), *_beside(occasion, each)]),
+            leads(occasion, each.then),
         )
         for each in sorted(spec.hypotheses, key=lambda each: (-each.likelihood, each.name))
     )

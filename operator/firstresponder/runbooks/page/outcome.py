@@ -11,14 +11,17 @@ from firstresponder.safety.markdown import code, prose
 
 
 def follows(occasion: Occasion, outcome: Outcome) -> str:
-    """The outcome as Markdown of one line."""
+    """The outcome as Markdown of one line, with what is recommended beside it."""
+    return " ".join([leads(occasion, outcome), *recommended(occasion, outcome.recommendations)])
+
+
+def leads(occasion: Occasion, outcome: Outcome) -> str:
+    """The same without recommendations: two outcomes that lead to one thing are alike (rule 7)."""
     if outcome.escalate is not None:
-        first = stop(occasion, outcome.escalate)
-    elif outcome.action is not None:
-        first = f"Do {code(outcome.action)} (**Act**)."
-    else:
-        first = f"Go on with the page of Runbook {code(outcome.runbook or '')}, from its beginning."
-    return " ".join([first, *recommended(occasion, outcome.recommendations)])
+        return stop(occasion, outcome.escalate)
+    if outcome.action is not None:
+        return f"Do {code(outcome.action)} (**Act**)."
+    return f"Go on with the page of Runbook {code(outcome.runbook or '')}, from its beginning."
 
 
 def stop(occasion: Occasion, escalate: Escalate) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from firstresponder.api.base import duration_seconds
 from firstresponder.api.runbook import RunbookSpec
-from firstresponder.runbooks.names import diagnostics_behind
+from firstresponder.runbooks.names import compiled, diagnostics_behind, names_in
 from firstresponder.runbooks.page.look import looks
 from firstresponder.runbooks.page.occasion import Occasion
 from firstresponder.runbooks.page.outcome import follows
@@ -31,8 +31,10 @@ def verification(occasion: Occasion, spec: RunbookSpec) -> Iterator[str]:
         yield "It failed at once if one of these is true, and only if it is:"
         rows = ((code(each.name), code(occasion.expression(each.when))) for each in verify.fail_when)
         yield table(("Worse", "True if"), rows)
-    yield f"If it failed: {follows(occasion, verify.on_failure)}"
     sources = [*(each.require for each in verify.criteria), *(each.when for each in verify.fail_when)]
+    if any("baseline" in compiled(each, names_in(spec)).names for each in sources):
+        yield "`baseline` are the values that you saw under **Look**, before anything was done."
+    yield f"If it failed: {follows(occasion, verify.on_failure)}"
     needed = diagnostics_behind(spec, sources)
     yield "Look by these commands, and read them as under **Look**:"
     yield from looks(occasion, [each for each in spec.diagnostics if each.name in needed], {}, verifying=True)
