@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ SLI = {
     "mttr_seconds": int | None,
 }
 """The fields of a service level record and their types."""
+_drawing = threading.Lock()
+"""Scenes end in threads of one process, whose settings of matplotlib they share; an engineer's page has its own."""
 
 
 def assert_records(stage: Stage) -> None:
@@ -99,7 +102,8 @@ def _assert_json(incident: Incident, record: dict[str, Any]) -> None:
 
 def _assert_page(report: Report, spec: Triage | None) -> None:
     incident = report.incident
-    text = page(report, spec)
+    with _drawing:
+        text = page(report, spec)
     assert f"<title>Incident {incident.name}: {incident.status.phase}</title>" in text
     assert "<script" not in text
     ref = incident.status.runbook_revision_ref
