@@ -19,6 +19,8 @@ from firstresponder.api.base import (
 )
 
 UnitName = Annotated[str, StringConstraints(max_length=256, pattern=r"^[A-Za-z0-9@_.:\\-]+\.[a-z]+$")]
+Address = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]*$")]
+"""A DNS name or an IP address."""
 
 
 class SecretReference(ApiModel):
@@ -48,7 +50,7 @@ class Accounts(ApiModel):
 class HostSpec(ApiModel):
     """How to reach the host, and how to know that it is the right one."""
 
-    address: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]*$")]
+    address: Address
     """DNS name or IP address for SSH."""
     port: Annotated[int, Field(ge=1, le=65535)] = 22
     """TCP port of sshd."""

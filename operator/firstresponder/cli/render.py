@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import click
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
-from firstresponder.api.base import JSON
-from firstresponder.api.hosts import Host
+from firstresponder.api.base import JSON, ObjectName, ServiceName
+from firstresponder.api.hosts import Address, Host
 from firstresponder.api.runbook import Runbook, TriagePlaybook
 from firstresponder.cli.files import files_argument, print_findings, read_files
 from firstresponder.cli.manual import Manual
@@ -40,9 +42,10 @@ _KINDS: Mapping[str, type[Runbook | TriagePlaybook]] = {"Runbook": Runbook, "Tri
 @click.option(
     "--host",
     "hosts",
-    metavar="ROLE=NAME[=ADDRESS]",
+    metavar="[ROLE=]NAME[=ADDRESS]",
     multiple=True,
-    help="The host of a role. Address and expected units of a Host that is in the files are taken from there; "
+    help="The host of a role, which is target unless given; an address needs the role too. "
+    "Address and expected units of a Host that is in the files are taken from there; "
     "otherwise the name is the address where none is given.",
 )
 @click.option(
@@ -73,6 +76,8 @@ def render(files: tuple[str, ...], service: str | None, hosts: tuple[str, ...], 
     known = {each.name: _host(each) for each in manifests if each.kind == "Host"}
     assigned = dict(_assigned(each, known) for each in hosts)
     values = dict(_value(each) for each in parameters)
+    if service is not None:
+        _require(ServiceName, service, "--service", "the name of a service, as in api-gateway")
     pages = (_page(each, service, assigned, values) for each in runbooks)
     click.echo("\n".join(pages).encode(), nl=False)
 
@@ -91,13 +96,21 @@ def _host(manifest: Manifest) -> Known:
 
 
 def _assigned(text: str, known: Mapping[str, Known]) -> tuple[str, Known]:
-    role, name, *address = text.split("=", 2)[:3] if "=" in text else (text, "")
-    if not role or not name or address == [""]:
-        raise click.BadParameter(f"{text}: write ROLE=NAME or ROLE=NAME=ADDRESS", param_hint="--host")
+    role, name, *address = text.split("=", 2) if "=" in text else ("target", text)
+    _require(ObjectName, name, "--host", "the name of a Host: write NAME, ROLE=NAME or ROLE=NAME=ADDRESS")
     if address:
+        _require(Address, address[0], "--host", "a DNS name or an IP address")
         units = known[name].expected_units if name in known else None
         return role, Known(name, address[0], units)
     return role, known.get(name, Known(name, name))
+
+
+def _require(kind: Any, text: str, option: str, what: str) -> None:
+    """Raise BadParameter unless the text is what the API takes: it will stand in commands that people copy."""
+    try:
+        TypeAdapter(kind).validate_python(text)
+    except ValidationError:
+        raise click.BadParameter(f"{text!r} is not {what}", param_hint=option) from None
 
 
 def _value(text: str) -> tuple[str, JSON]:

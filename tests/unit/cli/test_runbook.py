@@ -238,8 +238,10 @@ class TestRender:
     @pytest.mark.parametrize(
         ("option", "words"),
         [
-            ("--host=c-07", "c-07: write ROLE=NAME or ROLE=NAME=ADDRESS"),
-            ("--host=target=", "target=: write ROLE=NAME or ROLE=NAME=ADDRESS"),
+            ("--host=target=", "'' is not the name of a Host: write NAME, ROLE=NAME or ROLE=NAME=ADDRESS"),
+            ("--host=$(reboot)", "'$(reboot)' is not the name of a Host"),
+            ("--host=target=c-07=10.0.0.7;reboot", "'10.0.0.7;reboot' is not a DNS name or an IP address"),
+            ("--service=a`reboot`", "'a`reboot`' is not the name of a service"),
             ("--host=taget=c-07", "high-cpu: taget is not a role of this runbook (it has: target, control-node)"),
             ("--parameter=cpuThreshold", "cpuThreshold: write NAME=VALUE"),
             ("--parameter=cpuThreshold=hot", "spec.parameters.cpuThreshold: 'hot' is not a number"),
