@@ -45,11 +45,6 @@ async def client(cluster: Cluster) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-def stage(cluster: Cluster, namespace: str) -> Stage:
-    return Stage(cluster, namespace)
-
-
-@pytest.fixture
 async def incident(client: Client, stage: Stage) -> Incident:
     name = stage.open_incident()
     found = await Resources(client).get(Incident, stage.namespace, name)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,24 +11,12 @@ from firstresponder.api.base import condition
 from firstresponder.api.runbook import Runbook
 from firstresponder.runbooks.source import read_documents
 from tests.testbed.api import ApiError
-from tests.testbed.cluster import Cluster
 from tests.testbed.operator import Operator
 from tests.testbed.stage import Stage
 from tests.unit.runbooks.refused import REFUSALS, Refusal
 
 BY_SCHEMA = [each for each in REFUSALS if each.by == "schema"]
 BY_OPERATOR = [each for each in REFUSALS if each.by == "operator"]
-
-
-@pytest.fixture
-def stage(cluster: Cluster, namespace: str) -> Stage:
-    return Stage(cluster, namespace)
-
-
-@pytest.fixture
-def operator(stage: Stage, tmp_path: Path) -> Iterator[Operator]:
-    with Operator(stage.cluster, stage.namespace, tmp_path) as running:
-        yield running
 
 
 def stalled(stage: Stage, name: str) -> bool:

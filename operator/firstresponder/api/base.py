@@ -71,6 +71,13 @@ def duration_seconds(text: str) -> float:
     return sum(int(n) * _DURATION_UNITS[unit] for n, unit in re.findall(r"([0-9]+)(ms|d|h|m|s)", text))
 
 
+def duration_text(seconds: int) -> str:
+    """``381`` → ``6m21s``."""
+    hours, minutes = divmod(seconds // 60, 60)
+    parts = [(hours, "h"), (minutes, "m"), (seconds % 60, "s")]
+    return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
+
+
 def quantity_value(text: str) -> float:
     """The number that a quantity such as ``256Mi`` stands for. Raises ValueError."""
     if not re.fullmatch(_QUANTITY, text):

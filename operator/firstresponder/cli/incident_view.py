@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from firstresponder.api.base import duration_text
 from firstresponder.api.incident import Incident, Phase
 from firstresponder.cli.packet_view import findings_view, packet_view, reviews_view
 from firstresponder.cli.terminal import heading, labelled, pairs
@@ -18,7 +19,6 @@ from firstresponder.incident.findings import findings_text
 from firstresponder.incident.quantities import measured_table, quantities
 from firstresponder.incident.report import (
     Report,
-    duration_text,
     hosts_text,
     impact_text,
     moment,

@@ -9,9 +9,10 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from firstresponder.api.base import duration_text
 from firstresponder.cli.terminal import labelled, pairs
 from firstresponder.incident.packet_text import PacketText, PreviewText
-from firstresponder.incident.report import ReviewText, duration_text, moment
+from firstresponder.incident.report import ReviewText, moment
 
 _TOLD_ELSEWHERE = frozenset({"Cause", "Fixed when", "Stop when"})
 """Findings that the packet says itself, and binds."""

@@ -21,10 +21,10 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from firstresponder.api.base import duration_text
 from firstresponder.evidence.probe import Unit
 from firstresponder.expressions import format_number
 from firstresponder.incident.quantities import Point, Quantity, Threshold, amount, scale
-from firstresponder.incident.report import duration_text
 
 _INK, _FAINT, _RULE, _DATA, _LIMIT, _ACTION = (f"#0a0b0{number}" for number in range(6))
 _VARIABLES = {

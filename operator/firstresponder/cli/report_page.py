@@ -13,12 +13,13 @@ from itertools import groupby
 
 from markdown_it import MarkdownIt
 
+from firstresponder.api.base import duration_text
 from firstresponder.api.incident import Attempt, AttemptState, Phase
 from firstresponder.api.runbook import RunbookSpec, Triage
 from firstresponder.cli.plots import Action, TimeAxis, figure
 from firstresponder.incident.attempts import attempt_name
 from firstresponder.incident.quantities import Quantity, Threshold, quantities, scale, thresholds, worth_plotting
-from firstresponder.incident.report import Report, duration_text, hosts_text, moment
+from firstresponder.incident.report import Report, hosts_text, moment
 from firstresponder.incident.report_markdown import sections
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"

@@ -8,9 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from firstresponder.api.base import JSON
+from firstresponder.api.base import JSON, duration_text
 from firstresponder.cli.terminal import heading
-from firstresponder.incident.report import duration_text
 from firstresponder.incident.statistics import Escalations, Figures, RevisionFigures, Share, Statistics, Times
 from firstresponder.safety.neutralise import neutralise
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from firstresponder.api.approvalrequest import ApprovalRequest
-from firstresponder.api.base import JSON, condition, format_time
+from firstresponder.api.base import JSON, condition, duration_text, format_time
 from firstresponder.api.incident import AttemptState, Incident, Phase
 from firstresponder.api.packet import DecisionPacket
 from firstresponder.expressions import format_value
@@ -146,13 +146,6 @@ def _flat(value: JSON, path: str) -> list[str]:
             return [f"{path} unknown"]
         case _:
             return [f"{path}={format_value(value, 120)}"]
-
-
-def duration_text(seconds: int) -> str:
-    """``381`` → ``6m21s``."""
-    hours, minutes = divmod(seconds // 60, 60)
-    parts = [(hours, "h"), (minutes, "m"), (seconds % 60, "s")]
-    return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
 
 
 def moment(time: datetime) -> str:

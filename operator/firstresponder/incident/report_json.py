@@ -6,11 +6,11 @@ the rest of the status follows with the names that it has in the API.
 
 from __future__ import annotations
 
-from firstresponder.api.base import JSON, format_time
+from firstresponder.api.base import JSON, duration_text, format_time
 from firstresponder.api.incident import AttemptState, Escalation, Incident, Phase, TimelineEntry
 from firstresponder.incident.packet_text import packet_document, snake
 from firstresponder.incident.quantities import Quantity, amount, quantities
-from firstresponder.incident.report import Report, duration_text, succeeded
+from firstresponder.incident.report import Report, succeeded
 
 _EVENTS = {
     "Detected": "alert_fired",

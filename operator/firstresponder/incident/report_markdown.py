@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from firstresponder.api.base import duration_text
 from firstresponder.api.incident import Escalation, Phase
 from firstresponder.incident.attempts import attempt_name
 from firstresponder.incident.findings import findings_text
@@ -15,7 +16,6 @@ from firstresponder.incident.packet_text import PacketText
 from firstresponder.incident.quantities import measured_table, quantities
 from firstresponder.incident.report import (
     Report,
-    duration_text,
     hosts_text,
     impact_text,
     moment,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
@@ -13,7 +14,7 @@ from pydantic import BaseModel
 from firstresponder.actions.catalogue import TYPES
 from firstresponder.actions.command import words_problem
 from firstresponder.actions.free_space import LEAST_RETENTION
-from firstresponder.api.base import JSON, duration_seconds, seconds
+from firstresponder.api.base import JSON, duration_seconds, duration_text, seconds
 from firstresponder.api.diagnostics import Diagnostic
 from firstresponder.api.runbook import (
     ACTION_TYPES,
@@ -396,11 +397,12 @@ def _verification(spec: RunbookSpec) -> Iterator[Problem]:
     if shortest < interval:
         text = f"{verify.window} can be shorter than the interval of {verify.interval}: one sample is no window"
         yield Problem("spec.verify.window", text)
+    most = duration_text(math.ceil(longest.total_seconds()))
     if longest / interval > _MOST_SAMPLES:
-        text = f"{verify.interval} makes more than {_MOST_SAMPLES} samples of a window of {longest}: make it longer"
+        text = f"{verify.interval} makes more than {_MOST_SAMPLES} samples of a window of {most}: make it longer"
         yield Problem("spec.verify.interval", text)
     if delay + longest >= seconds(verify.timeout):
-        room = f"an initialDelay of {verify.initial_delay} and a window of up to {longest}"
+        room = f"an initialDelay of {verify.initial_delay} and a window of up to {most}"
         yield Problem("spec.verify.timeout", f"{verify.timeout} leaves no room for {room}: make it longer")
 
 
