@@ -532,4 +532,4 @@ def test_kubectl_get_answers_the_obvious_questions(cluster: Cluster, namespace: 
 
 def test_kubectl_explain_says_what_a_field_means(cluster: Cluster) -> None:
     told = cluster.kubectl("explain", "incident.spec.abort").stdout
-    assert "The human's brake: nothing further is started." in told
+    assert "The human's brake: nothing further is started; once true it stays true." in told

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from firstresponder.api.hosts import Host
-from firstresponder.api.runbook import RunbookSpec, Tests, Triage, TriagePlaybookSpec
+from firstresponder.api.runbook import RunbookSpec, Triage, TriagePlaybookSpec
+from firstresponder.api.runbook import Tests as RunbookTests
 from firstresponder.incident.explain import NotDecided
 from firstresponder.incident.fixture import Fixture, fixture, fixture_yaml
 from firstresponder.incident.rehearse import rehearse
@@ -117,7 +118,7 @@ def test_an_incident_of_every_end_becomes_a_case_that_passes(end: str) -> None:
 def test_what_is_printed_is_what_a_runbook_takes(end: str) -> None:
     made = ENDS[end][0]()
     found = recorded(made)
-    printed = Tests.model_validate(yaml.safe_load(fixture_yaml(found))["tests"])
+    printed = RunbookTests.model_validate(yaml.safe_load(fixture_yaml(found))["tests"])
     led = end == "ended with the playbook"
     kind: type[Triage] = TriagePlaybookSpec if led else RunbookSpec
     spec = kind.model_validate((playbook(STARVED) if led else made.runbook)["spec"])
