@@ -22,7 +22,7 @@ def test_an_incident_goes_on_when_the_api_server_restarts_while_it_waits_and_whi
     scene.cluster.restart_api_server()
     assert scene.stage.phase(incident) == "AwaitingApproval"
     scene.approve(incident)
-    scene.wait_until_claimed()
+    scene.wait_until_held()
     assert truth.results(scene.host) == []
     scene.cluster.stop_api_server()
     scene.let_restart_go_on()

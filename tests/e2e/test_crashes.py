@@ -42,7 +42,7 @@ def test_an_operator_killed_while_the_command_runs_learns_the_result_from_the_le
         doomed = scene.operator()
         incident = scene.incident()
         scene.approve(incident)
-        scene.wait_until_claimed()
+        scene.wait_until_held()
         doomed.kill()
         assert scene.stage.phase(incident) == "Acting"
         scene.operator()

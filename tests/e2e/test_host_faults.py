@@ -48,7 +48,7 @@ def test_a_host_that_reboots_in_mid_action_leaves_an_indeterminate_attempt_that_
         scene.operator()
         incident = scene.incident()
         scene.approve(incident)
-        scene.wait_until_claimed()
+        scene.wait_until_held()
         scene.host.reboot(hard=hard)
         status = scene.escalated(incident, "Indeterminate")
         (attempt,) = status["attempts"]
@@ -149,7 +149,7 @@ def test_a_disk_that_fills_up_during_the_action_does_not_hide_its_result(scenes:
         scene.operator()
         incident = scene.incident()
         scene.approve(incident)
-        scene.wait_until_claimed()
+        scene.wait_until_held()
         scene.host.fill_disk()
         scene.let_restart_go_on()
         scene.assert_resolved_by_one_restart(incident)
@@ -193,7 +193,7 @@ def test_a_connection_cut_during_the_restart_still_brings_the_result(scenes: Sce
         scene.operator()
         incident = scene.incident()
         scene.approve(incident)
-        scene.wait_until_claimed()
+        scene.wait_until_held()
         scene.host.run(["loginctl", "kill-user", "--signal=KILL", scene.host.act_user])
         assert truth.results(scene.host) == []
         scene.let_restart_go_on()

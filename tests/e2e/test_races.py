@@ -125,7 +125,7 @@ def test_an_abort_while_the_command_runs_comes_too_late_and_its_result_is_told(s
         scene.operator()
         incident = scene.incident()
         scene.approve(incident)
-        scene.wait_until_claimed()
+        scene.wait_until_held()
         scene.stage.patch_incident(incident, abort=True)
         assert truth.results(scene.host) == []
         scene.let_restart_go_on()
