@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Literal
 
 from firstresponder.api.incident import Evidence, IncidentStatus, Measurement, Phase
 from firstresponder.api.runbook import Triage
@@ -21,7 +21,6 @@ _VALUES = 64
 """Values of one round."""
 
 Stage = Literal["Triage", "BeforeAction", "Verification"]
-T = TypeVar("T")
 
 
 def measured(spec: Triage, evidence: Iterable[Evidence]) -> dict[str, float]:
@@ -36,11 +35,20 @@ def measured(spec: Triage, evidence: Iterable[Evidence]) -> dict[str, float]:
     return dict(list(found.items())[:_VALUES])
 
 
-def thinned(rounds: Sequence[T], limit: int) -> list[T]:
-    """At most ``limit`` (2 or more) of them: the first, the last, and evenly some of those between."""
-    if len(rounds) <= limit:
-        return list(rounds)
-    return [rounds[place * (len(rounds) - 1) // (limit - 1)] for place in range(limit)]
+def thinned(rounds: Sequence[Measurement], limit: int) -> list[Measurement]:
+    """At most ``limit`` of them: the last of each stage, which people compare, and evenly some of the others."""
+    stages = [(each.stage, each.runbook) for each in rounds]
+    lasts = [place for place, stage in enumerate(stages) if stages[place + 1 : place + 2] != [stage]]
+    others = [place for place in range(len(rounds)) if place not in lasts]
+    kept = evenly(lasts, limit)
+    return [rounds[place] for place in sorted(kept + evenly(others, limit - len(kept)))]
+
+
+def evenly(places: Sequence[int], limit: int) -> list[int]:
+    """At most ``limit`` of them: the first, the last, and evenly some of those between."""
+    if len(places) <= limit or limit < 2:
+        return list(places[:limit])
+    return [places[each * (len(places) - 1) // (limit - 1)] for each in range(limit)]
 
 
 def remembered(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firstresponder.api.incident import IncidentStatus, Measurement, Phase
-from firstresponder.incident.measure import ROUNDS, remembered, thinned
+from firstresponder.incident.measure import ROUNDS, Stage, evenly, remembered, thinned
 from firstresponder.incident.plan import Effect, Experiment, Observe
 from tests.unit.incident import test_methods, test_scale
 from tests.unit.incident.test_playbook import BUSY, unavailable
@@ -198,16 +198,38 @@ def test_only_numbers_are_remembered() -> None:
     assert [name for name in samples(world)[0].values if name.startswith("memory.")] == []
 
 
-@given(st.integers(0, 300), st.integers(2, 64))
-def test_thinning_keeps_the_first_the_last_and_spreads_the_rest(count: int, limit: int) -> None:
-    kept = thinned(range(count), limit)
+@given(st.integers(0, 300), st.integers(0, 64))
+def test_what_is_chosen_evenly_has_the_first_the_last_and_spreads_the_rest(count: int, limit: int) -> None:
+    kept = evenly(range(count), limit)
     assert kept == sorted(set(kept))
     assert len(kept) == min(count, limit)
-    if count:
+    if count and limit > 1:
         assert (kept[0], kept[-1]) == (0, count - 1)
-    if count > limit:
+    if count > limit > 1:
         gaps = {later - each for each, later in itertools.pairwise(kept)}
         assert max(gaps) - min(gaps) <= 1
+
+
+def rounds_of(*stages: tuple[Stage, int], runbook: str = "high-cpu") -> list[Measurement]:
+    """Rounds of each stage, so many, ten seconds apart; their value is their place."""
+    named = [stage for stage, count in stages for _ in range(count)]
+    times = (START + timedelta(seconds=10 * place) for place in range(len(named)))
+    return [
+        Measurement(time=time, stage=stage, runbook=runbook, values={"a.count": float(place)})
+        for place, (time, stage) in enumerate(zip(times, named, strict=True))
+    ]
+
+
+@pytest.mark.parametrize("limit", [32, 8])
+def test_thinning_keeps_what_people_compare_the_last_of_triage_before_acting_and_of_the_verification(
+    limit: int,
+) -> None:
+    rounds = rounds_of(("Triage", 1), ("BeforeAction", 3), ("Verification", 58), ("BeforeAction", 1))
+    led = rounds_of(("Triage", 1), runbook="service-unavailable") + rounds
+    kept = thinned(led, limit)
+    assert len(kept) == limit
+    assert [each for each in led if each in kept] == kept, "in their order"
+    assert [led[place] in kept for place in (0, 1, 4, -2, -1)] == [True] * 5
 
 
 @given(st.lists(st.integers(0, 200), max_size=6))
