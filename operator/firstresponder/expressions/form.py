@@ -4,6 +4,9 @@ Two conditions that are only written differently have the same form: white space
 of ``&&``, ``||`` and ``==`` have one order, ``a > b`` is ``b < a``, a negation stands as far inside as it can, and the
 variable of an ``exists`` has no name. Where a value is missing, both ways of writing are unknown too.
 
+``a == true`` is not ``a``, for of a text the one is false and the other unknown; and ``!(a / b > c)`` is not
+``a / b <= c``, for zero by zero is neither above nor below anything.
+
 A form is a tuple that begins with what it is: ``(ALL, …)`` and ``(ANY, …)`` of conditions, ``(NOT, condition)``,
 ``(LESS, a, b)``, ``(AT_MOST, a, b)``, ``(EQUAL, a, b)``, ``(NAME, name)``, ``(FIELD, operand, name)``,
 ``(CONSTANT, type, value)``; anything else is its function or its kind, and its parts.
@@ -20,6 +23,8 @@ Form = tuple[Any, ...]
 
 ALL, ANY, NOT = "all", "any", "not"
 LESS, AT_MOST, EQUAL = "<", "<=", "=="
+CONDITIONS = (ALL, ANY, NOT, LESS, AT_MOST, EQUAL)
+"""Forms whose value, where they have one, is true or false."""
 NAME, FIELD, CONSTANT = "name", "field", "constant"
 TRUE: Form = (CONSTANT, "bool", True)
 FALSE: Form = (CONSTANT, "bool", False)
@@ -105,13 +110,16 @@ def negation(condition: Form) -> Form:
             return _joined(ANY if kind == ALL else ALL, [negation(each) for each in conditions])
         case (kind, inner) if kind == NOT:
             return inner  # type: ignore[no-any-return]
-        case (kind, one, other) if kind == LESS:
-            return (AT_MOST, other, one)
-        case (kind, one, other) if kind == AT_MOST:
-            return (LESS, other, one)
+        case (kind, one, other) if kind in (LESS, AT_MOST) and is_orderly(one) and is_orderly(other):
+            return (AT_MOST if kind == LESS else LESS, other, one)
         case (kind, "bool", value) if kind == CONSTANT:
             return FALSE if value else TRUE
     return (NOT, condition)
+
+
+def is_orderly(form: Form) -> bool:
+    """Whether its value, where it has one, is below, at or above any other: arithmetic may give what is no number."""
+    return form[0] in (CONSTANT, "size") or path_of(form) is not None
 
 
 def _joined(kind: str, conditions: Any) -> Form:
@@ -122,7 +130,7 @@ def _joined(kind: str, conditions: Any) -> Form:
 
 def _equal(one: Form, other: Form) -> Form:
     for constant, condition in ((one, other), (other, one)):
-        if constant in (TRUE, FALSE):
+        if constant in (TRUE, FALSE) and condition[0] in CONDITIONS:
             return condition if constant == TRUE else negation(condition)
     return (EQUAL, *sorted((one, other), key=repr))
 

@@ -42,7 +42,7 @@ from firstresponder.runbooks.complaints import complaints
 from firstresponder.runbooks.names import GIVEN, compiled, free_of_evidence, names_in
 from firstresponder.runbooks.parameters import check_value
 from firstresponder.runbooks.problem import Problem
-from firstresponder.runbooks.truth import neither_true_nor_false
+from firstresponder.runbooks.truth import neither_true_nor_false, variables_that_are_neither
 from firstresponder.runbooks.winning import hopeless
 
 _DAY_SECONDS = 86400
@@ -250,10 +250,11 @@ def _expressions(spec: Triage) -> Iterator[Problem]:
 
 
 def _truths(spec: Triage) -> Iterator[Problem]:
+    variables = variables_that_are_neither(spec)
     symptom = [("spec.symptom", spec.symptom)] if isinstance(spec, RunbookSpec) else []
     for path, source in (*symptom, *_conditions(spec)):
         with contextlib.suppress(ExpressionError):  # reported where the expression stands
-            if message := neither_true_nor_false(spec, compiled(source, names_in(spec))):
+            if message := neither_true_nor_false(spec, compiled(source, names_in(spec)), variables):
                 yield Problem(path, message)
 
 

@@ -37,8 +37,8 @@ def possible(true: list[str], false: list[str] | None = None) -> bool:
         ("a.x == 1.0", "1 == a.x"),
         ("a.x != b.x", "!(b.x == a.x)"),
         ("!(a.y && b.y)", "!b.y || !a.y"),
-        ("!!a.y", "a.y == true"),
-        ("a.y == false", "!a.y"),
+        ("(a.x > 1.0) == true", "a.x > 1.0"),
+        ("(a.x > 1.0) == false", "a.x <= 1.0"),
         ("a.y && a.y", "a.y"),
         ("a['y']", "a.y"),
         ("a.x > -1.0", "-1 < a.x"),
@@ -64,6 +64,8 @@ def test_conditions_that_are_only_written_differently_have_one_form(one: str, ot
         ("a.l.exists(p, p.exists(p, p.exists(q, p == q)))", "a.l.exists(p, p.exists(p, p.exists(q, q == q)))"),
         ("a.y ? a.z : b.z", "a.y ? b.z : a.z"),
         ("a.x in [1.0, 2.0]", "a.x in [1.0, 3.0]"),
+        ("a.y == true", "a.y"),  # of a text the one is false, the other unknown
+        ("!(a.x / b.x > 1.0)", "a.x / b.x <= 1.0"),  # of 0.0 / 0.0 the one is true, the other false
     ],
 )
 def test_conditions_that_mean_something_else_have_another_form(one: str, other: str) -> None:
@@ -85,6 +87,11 @@ def test_conditions_that_mean_something_else_have_another_form(one: str, other: 
         (["big"], ["a.x > 5.0"]),
         (["big", "a.x < 4.0"], []),
         (["a.x > 5.0", "b.y"], ["big"]),
+        (["a.y"], ["a.y == true"]),
+        (["a.y == true", "a.y == false"], []),
+        (["a.y == false"], ["!a.y"]),
+        (["big == true"], ["big"]),
+        (["a.x / b.x > 3.0"], ["a.x / b.x > 2.0"]),
     ],
 )
 def test_what_no_evidence_can_bring_about_is_seen(true: list[str], false: list[str]) -> None:
@@ -101,6 +108,9 @@ def test_what_no_evidence_can_bring_about_is_seen(true: list[str], false: list[s
         (["a.x >= b.x"], ["a.x > b.x"]),
         (["a.x > 5.0"], ["big"]),
         (["a.s == 'x'"], ["b.s == 'x'"]),
+        (["a.y != true"], ["a.y == false"]),  # a text
+        (["!(a.x / b.x > 1.0)"], ["a.x / b.x <= 1.0"]),  # zero by zero
+        (["a.x / b.x != 1.0"], ["a.x / b.x < 1.0", "a.x / b.x > 1.0"]),
     ],
 )
 def test_what_some_evidence_could_bring_about_is_possible(true: list[str], false: list[str]) -> None:
@@ -112,10 +122,31 @@ def test_a_runbook_too_large_to_be_judged_is_given_the_benefit_of_the_doubt() ->
     assert possible([many, "a.z && !a.z"])
 
 
+def test_variables_that_rest_on_each_other_too_deeply_to_be_judged_are_given_the_benefit_of_the_doubt() -> None:
+    deep: Form = ("name", "v0")
+    variables: dict[str, Form] = {"v0": form("a.y")}
+    for number in range(1, 2000):
+        variables[f"v{number}"], deep = deep, ("name", f"v{number}")
+    assert Logic([deep], variables).possible([deep], [deep])
+
+
 ATOMS = st.sampled_from(
     [
         *("a.x > 1.0", "a.x >= 1.0", "a.x < 2.0", "2 <= a.x", "a.x == 1.0", "a.x != 2.0", "a.x > b.x", "b.x == a.x"),
-        *("a.y", "b.y", "a.y == false", "a.s == 'm'", "a.s < 'm'", "a.s != b.s", "big", "true"),
+        *(
+            "a.y",
+            "b.y",
+            "a.y == false",
+            "a.y != true",
+            "a.x / b.x > 1.0",
+            "a.x / b.x <= 1.0",
+            "a.s == 'm'",
+            "a.s < 'm'",
+            "a.s != b.s",
+            "big",
+            "big == true",
+            "true",
+        ),
     ]
 )
 CONDITIONS = st.recursive(
@@ -128,9 +159,9 @@ CONDITIONS = st.recursive(
     max_leaves=5,
 )
 FACTS: list[tuple[str, str, list[Any]]] = [
-    ("a", "x", [None, 0.5, 1, 1.5, 2, 7]),
-    ("b", "x", [None, 1, 7]),
-    ("a", "y", [None, True, False]),
+    ("a", "x", [None, 0, 0.5, 1, 1.5, 2, 7]),
+    ("b", "x", [None, 0, 1, 7]),
+    ("a", "y", [None, True, False, "m"]),
     ("b", "y", [None, True, False]),
     ("a", "s", [None, "k", "m", "z", 3]),
 ]
