@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeGuard
 
 from firstresponder.api.incident import Incident
 from firstresponder.api.runbook import RunbookSpec, Triage
@@ -19,6 +20,8 @@ from firstresponder.runbooks.parameters import InvalidParameter, recorded, resol
 UNITS: Mapping[str, Unit] = {field: unit for probe in PROBES.values() for field, unit in probe.measures.items()}
 """By field; it is the same in all probes."""
 UNKNOWN = "–"
+_MOST = 1e18
+"""Nothing that is measured is more, or below zero: such a number can neither be drawn nor be believed."""
 _WORDS = {"cpu": "CPU", "rtt": "round trip"}
 _UNIT_WORDS = frozenset({"percent", "bytes", "seconds", "ms"})
 _SYMBOLS = {
@@ -101,8 +104,9 @@ def quantities(incident: Incident) -> tuple[Quantity, ...]:
     for round_ in status.samples:
         for name, value in round_.values.items():
             diagnostic, _, field = name.partition(".")
-            point = Point(round_.time, round_.stage, float(value))
-            points.setdefault((round_.runbook, diagnostic, field), []).append(point)
+            if _is_amount(value):
+                point = Point(round_.time, round_.stage, float(value))
+                points.setdefault((round_.runbook, diagnostic, field), []).append(point)
     asked = [*hosts]  # evidence stands in the order in which it was asked for; maps come back in any
 
     def place(quantity: tuple[str, str, str]) -> tuple[int, str]:
@@ -164,9 +168,14 @@ def thresholds(incident: Incident, spec: RunbookSpec) -> dict[str, list[Threshol
         for expression in expressions_behind(spec, [criterion.require]):
             for each in expression.comparisons:
                 value = parameters.get(each.against) if isinstance(each.against, str) else each.against
-                if isinstance(value, int | float) and not isinstance(value, bool):
+                if _is_amount(value):
                     found.setdefault(each.path, []).append(Threshold(criterion.name, float(value)))
     return found
+
+
+def _is_amount(value: object) -> TypeGuard[float]:
+    """Whether it is a number that a quantity can have; a status holds what it was given, and CEL knows any number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MOST
 
 
 def scale(quantity: Quantity) -> tuple[float, str]:

@@ -101,6 +101,24 @@ def test_what_is_not_a_quantity_of_any_probe_is_not_shown() -> None:
     assert quantities(world.incident.model_copy(update={"status": status})) == ()
 
 
+@pytest.mark.parametrize(
+    "value",
+    [float("nan"), float("inf"), 1e308, 10**400, -5, True, None, "12", [1], {"a": 1}],
+    ids=lambda each: str(each)[:8],
+)
+def test_what_cannot_have_been_measured_is_not_shown(value: Any) -> None:
+    world = awaiting_approval()
+    [round_] = world.incident.status.samples
+    odd = round_.model_copy(update={"values": {**round_.values, "memory.availableBytes": value}})
+    status = world.incident.status.model_copy(update={"samples": [odd]})
+    found = quantities(world.incident.model_copy(update={"status": status}))
+    assert [each.name for each in found] == ["processes.hostCpuPercent", "errors.count", "oom.count"]
+
+
+def test_a_line_that_no_quantity_can_reach_is_not_drawn() -> None:
+    assert limits("processes.hostCpuPercent < 1e308 && processes.hostCpuPercent > -1.0") == {}
+
+
 def test_quantities_come_in_the_order_of_the_runbook_s_diagnostics_however_the_rounds_name_them() -> None:
     world = awaiting_approval()
     [round_] = world.incident.status.samples
