@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
 from firstresponder.api.incident import Incident
 from firstresponder.api.runbook import RunbookSpec, Triage, TriagePlaybookSpec
 from firstresponder.cli.cluster import Cluster, Refused
-from firstresponder.runbooks.revision import digest_of
+from firstresponder.runbooks.revision import holds
+from firstresponder.safety.neutralise import neutralise
 
 
 def pinned(cluster: Cluster, incident: Incident) -> tuple[str, Triage]:
@@ -17,6 +20,11 @@ def pinned(cluster: Cluster, incident: Incident) -> tuple[str, Triage]:
     if ref is None:
         raise Refused(f"incident {incident.name} has no runbook: it ended before triage, or is not triaged yet")
     data = cluster.revision(ref.name)
-    if data is None or digest_of(data) != ref.digest:
+    if data is None or not holds(data, ref.digest):
         raise Refused(f"ControllerRevision {ref.name} is gone or no longer holds what the incident recorded")
-    return ref.runbook, kind.model_validate(data["spec"])
+    try:
+        return ref.runbook, kind.model_validate(data.get("spec"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = neutralise(f"spec.{'.'.join(map(str, first['loc']))}: {first['msg']}", 500)
+        raise Refused(f"ControllerRevision {ref.name}: {what} (was it stored by another version?)") from None
