@@ -64,6 +64,8 @@ def _words(model: type[BaseModel], error: ErrorDetails) -> str:
     match error["type"]:
         case "missing":
             return f"missing: write it, for it says {_purpose(model, error['loc'])}"
+        case "json_invalid":  # JSON can be read as deep as this only
+            return "is nested too deeply: take some of its lists and maps apart"
         case "extra_forbidden":
             return unknown(str(error["loc"][-1]), list(_node_at(model, error["loc"][:-1]).get("properties", {})))
         case _ if value is None:

@@ -87,7 +87,7 @@ def _without_unfit(
     """The content without fields that do not fit, where nothing else rests on them; None where something does."""
     fields = {problem.field.removeprefix("spec.").partition(".")[0].partition("[")[0] for problem in unfit}
     known = {info.alias for info in model.model_fields.values()}
-    if fields & known - _APART.keys():
+    if any(problem.field == "spec" for problem in unfit) or fields & known - _APART.keys():
         return None
     kept = {name: value for name, value in spec.items() if name not in fields}
     return {**kept, **{name: _APART[name] for name in fields & known if _APART[name] is not None}}

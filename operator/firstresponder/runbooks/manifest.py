@@ -53,13 +53,16 @@ class Manifest:
 
     @property
     def kind(self) -> str:
-        return str(self.content.get("kind") or "")
+        kind = self.content.get("kind")
+        return kind if isinstance(kind, str) else ""
 
     @property
     def foreign(self) -> bool:
         """Whether it is of a kind that others made."""
-        version = str(self.content.get("apiVersion") or "")
-        return bool(self.kind and version) and self.kind not in _KINDS and version.rpartition("/")[0] != GROUP
+        version = self.content.get("apiVersion")
+        if not (self.kind and version and isinstance(version, str)):
+            return False
+        return self.kind not in _KINDS and version.rpartition("/")[0] != GROUP
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@ pass: a key twice, a tag such as ``!x``, a key that is a boolean.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -80,15 +81,19 @@ def read_documents(text: str) -> list[Document]:
 
 def _documents(node: yaml.Node, text: str) -> Iterator[Document]:
     document = _Reader(text).document(node)
-    content = document.content
-    if content is None:
+    if document.content is None:
         return
-    if not (isinstance(content, dict) and str(content.get("kind")).endswith("List") and "items" in content):
+    items = _items(node) if isinstance(document.content, dict) else None
+    if items is not None and str(document.content.get("kind")).endswith("List"):
+        yield from (_Reader(text).document(item) for item in items)
+    else:
         yield document
-        return
-    items = next(value for key, value in node.value if key.value == "items")
-    for item in items.value if isinstance(items, yaml.SequenceNode) else ():
-        yield _Reader(text).document(item)
+
+
+def _items(node: yaml.MappingNode) -> list[yaml.Node] | None:
+    """What stands in the list ``items``, if there is one."""
+    lists = (value for key, value in node.value if key.value == "items" and isinstance(value, yaml.SequenceNode))
+    return next((value.value for value in lists), None)
 
 
 class _Loader(yaml.SafeLoader):
@@ -146,7 +151,10 @@ class _Reader:
             if key_node.tag == _MERGE:
                 for each in value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]:
                     found = self._value(each, path, around)
-                    merged = {**found, **merged} if isinstance(found, dict) else merged
+                    if not isinstance(found, dict):
+                        self._problem(path, "merges (<<) what is no map: name a map, as in <<: *common")
+                        continue
+                    merged = {**found, **merged}
                 continue
             key = self._key(key_node, path)
             below = f"{path}.{key}" if path else key
@@ -162,7 +170,9 @@ class _Reader:
         key = self._unicode(str(node.value), path) if isinstance(node, yaml.ScalarNode) else self._written(node)
         below = f"{path}.{key}" if path else key
         if not isinstance(node, yaml.ScalarNode):
-            self._problem(below, "is a list or a map, and a field's name is text: quote it")
+            self._problem(
+                below, "is a list or a map, and a field's name is text: quote it, or render the template before"
+            )
         elif node.tag == _BOOLEAN:
             self._problem(below, f'{key} is a boolean in YAML, and a field\'s name is text: quote it, as in "{key}"')
         return key
@@ -176,13 +186,11 @@ class _Reader:
                 return None
             case "bool":
                 return text.lower() in ("true", "yes", "on")
-            case "int":
-                return _integer(text)
-            case "float" if _FLOAT.fullmatch(text):
-                return float(text)
-            case "float":
-                self._problem(path, f"{text} is no number that JSON has")
-                return text
+            case "int" | "float":
+                if (number := _number(text)) is None:
+                    self._problem(path, f"{shown(text, 80)} is no number that JSON has")
+                    return text
+                return number
         self._problem(
             path, f"begins with {shown(node.tag, 40)}, a tag in YAML, and would lose it: quote the whole text"
         )
@@ -203,6 +211,14 @@ class _Reader:
         self._problems.append(Problem(path, message))
 
 
+def _number(text: str) -> int | float | None:
+    """As the API server takes it, whose integers have 64 bits; None where there is no such number."""
+    if _INTEGER.fullmatch(text) and len(text) < 32 and -(2**63) <= (whole := _integer(text)) < 2**64:
+        return whole
+    number = float(text) if _FLOAT.fullmatch(text) else math.nan
+    return number if math.isfinite(number) else None
+
+
 def _integer(text: str) -> int:
     digits = text.lower().lstrip("+-")
     base = 16 if digits.startswith("0x") else 8 if len(digits) > 1 and digits.startswith("0") else 10
@@ -218,7 +234,12 @@ _ADVICE = (
     (r"'\\t'", "indent with spaces, not with tabs"),
     ("cannot start any token|alias|anchor|tag|directive", "quote a text that begins with a sign such as @ ` % & * !"),
     ("expected ',' or", "close the bracket, or quote a text that holds one of { } [ ] , ?"),
+    ("escape", "write a backslash twice, or put the text in single quotes"),
     ("quoted scalar", "close the quotes"),
+    (
+        "expected the node content",
+        "render a template, such as a Helm chart, before; or quote a text that begins with {",
+    ),
     ("expected <block end>|could not find expected ':'|expected alphabetic", "check the indentation of this line"),
 )
 

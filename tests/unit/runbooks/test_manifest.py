@@ -69,12 +69,18 @@ spec:
             "name: full\n  annotations: {checked: true}",
             '5:17: metadata.annotations.checked: true is a boolean in YAML, and text is needed: quote it, as in "true"',
         ),
+        ("kind: Runbook", "kind: [Runbook]", "2:1: kind: ['Runbook'] is not known here: "),
         ("spec:\n", "sepc:\n", "5:1: sepc: sepc is not known here: did you mean spec? known are apiVersion, kind, "),
     ],
 )
 def test_what_is_wrong_around_the_spec_is_told(old: str, new: str, problem: str) -> None:
     assert GOOD.count(old) == 1
     assert [each for each in said(GOOD.replace(old, new)) if each.startswith(problem)], said(GOOD.replace(old, new))
+
+
+def test_a_content_that_is_nested_too_deeply_is_told_and_nothing_else_of_it() -> None:
+    deep = GOOD.replace("spec:\n", f"spec:\n  tests: {{evidence: {{a: {{b: {'[' * 250}{']' * 250}}}}}}}\n")
+    assert said(deep) == ["5:1: spec: is nested too deeply: take some of its lists and maps apart"]
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,9 @@ def test_a_field_that_is_missing_stands_where_the_field_around_it_does(path: str
         ("'80'", "80"),
         ("=", "="),
         ("5m", "5m"),
+        ("18446744073709551615", 2**64 - 1),
+        ("18446744073709551616", 2.0**64),
+        ("!!int 5", 5),
     ],
 )
 def test_a_scalar_is_what_the_api_server_takes_it_for(scalar: str, value: Any) -> None:
@@ -67,6 +70,11 @@ def test_several_documents_and_lists_of_objects_are_read_one_by_one() -> None:
     text = "---\nkind: A\n---\n---\nkind: RunbookList\nitems:\n- kind: B\n- {kind: C}\n...\n"
     found = [(document.content["kind"], document.start.line) for document in read_documents(text)]
     assert found == [("A", 2), ("B", 7), ("C", 8)]
+
+
+def test_a_list_whose_items_are_not_written_in_it_is_an_object_like_any_other() -> None:
+    for text in ("kind: List\n<<: {items: [{kind: A}]}\n", "kind: List\nitems: x\n"):
+        assert read(text).content["kind"] == "List"
 
 
 def test_merge_keys_and_aliases_are_followed_as_the_api_server_follows_them() -> None:
@@ -112,12 +120,37 @@ def test_merge_keys_and_aliases_are_followed_as_the_api_server_follows_them() ->
             (2, 4),
             "is not YAML: while scanning a quoted scalar: found unexpected end of stream (close the quotes)",
         ),
+        (
+            'a: "C:\\logs"\n',
+            (1, 8),
+            "is not YAML: while scanning a double-quoted scalar: found unknown escape character 'l' "
+            "(write a backslash twice, or put the text in single quotes)",
+        ),
+        (
+            "{{- if .Values.on }}\na: 1\n",
+            (1, 3),
+            "is not YAML: while parsing a flow node: expected the node content, but found '-' "
+            "(render a template, such as a Helm chart, before; or quote a text that begins with {)",
+        ),
         ("a: \x07\n", (1, 4), "the character U+0007 is not allowed in YAML"),
         ("a: &a [*a]\n", (1, 4), "its aliases (*) make it endless, or as good as that"),
         ("[" * 5000, (1, 1), "is nested too deeply"),
         ("a: " + "x" * 3145728, (1, 1), "has more than 3145728 characters, more than any API server takes"),
     ],
-    ids=["colon", "tab", "backtick", "alias", "bracket", "quotes", "control", "cycle", "depth", "length"],
+    ids=[
+        "colon",
+        "tab",
+        "backtick",
+        "alias",
+        "bracket",
+        "quotes",
+        "backslash",
+        "template",
+        "control",
+        "cycle",
+        "depth",
+        "length",
+    ],
 )
 def test_a_text_that_is_no_yaml_is_refused_with_its_place_and_what_helps(
     text: str, place: tuple[int, int], message: str
@@ -134,6 +167,23 @@ def test_a_character_that_json_writes_as_two_is_one_and_half_of_it_is_a_problem(
         "a: holds half a character (\\ud800 to \\udfff): write the character itself"
     ]
     assert document.content == {"a": "?"}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: !!int x", "a: x is no number that JSON has"),
+        ("a: " + "12" * 2500, "a: [redacted] is no number that JSON has"),
+        ("a: 1e999", "a: 1e999 is no number that JSON has"),
+        ("a: {<<: x}", "a: merges (<<) what is no map: name a map, as in <<: *common"),
+        (
+            "a: {{ .Values.a }}",
+            "a.{ .Values.a }: is a list or a map, and a field's name is text: quote it, or render the template before",
+        ),
+    ],
+)
+def test_what_the_api_server_would_not_take_is_a_problem_and_no_surprise(text: str, problem: str) -> None:
+    assert [str(each) for each in read(text).problems] == [problem]
 
 
 def test_aliases_that_multiply_are_stopped() -> None:
