@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from cel_expr_python import cel
@@ -25,6 +25,9 @@ from firstresponder.safety import neutralise
 
 MAX_LENGTH = 4096
 """Characters of the longest expression."""
+
+MAX_SIZE = 64 * 1024
+"""Characters and entries of the largest value; what is larger would grow without end through variables."""
 
 RESERVED_NAMES = frozenset(
     # Types and literals of CEL (cel-spec, langdef.md, "Identifiers" and "Values").
@@ -125,7 +128,7 @@ class Expression:
         """CEL's name of the result's type; DYN when only the values decide it."""
         return str(self._program.return_type().name())
 
-    @property
+    @cached_property
     def form(self) -> Form:
         """Its tree without what changes nothing in its meaning; see form.py."""
         return read_form(self._program.serialize())
@@ -137,7 +140,7 @@ class Expression:
         return verdict if verdict is not Verdict.UNKNOWN or not self.references else None
 
     def evaluate(self, scope: Scope) -> Result:
-        """The value; Unknown for every error, null and a number that is not finite. Never raises."""
+        """The value; Unknown for every error, null, what is not finite or larger than MAX_SIZE. Never raises."""
         try:
             outcome = self._program.eval(data=scope.select(self.names))
             if outcome.type() == cel.Type.ERROR:
@@ -145,6 +148,8 @@ class Expression:
             value = outcome.plain_value()
         except RuntimeError as error:  # such as an exceeded iteration budget
             return Result(because=self._reason(scope, str(error)))
+        if _size(value) > MAX_SIZE:
+            return Result(because=f"the result has more than {MAX_SIZE} characters and entries")
         if not _is_json(value):
             return Result(because=f"the result {neutralise(repr(value), 64)} is not a value that can be used")
         return Result(value)
@@ -201,6 +206,12 @@ def _refuse_traps(tree: Tree, source: str, evidence: Collection[str]) -> None:
             "stays unknown",
             _position(source, offset - len("has")),
         )
+    for offset in tree.growing_replacements:
+        raise ExpressionError(
+            "replace() must be given two texts that are written out, the second not longer than the first: otherwise "
+            "a few of them make a text that no memory holds",
+            _position(source, offset - len("replace")),
+        )
     for offset, operator in tree.mixed_arithmetic:
         raise ExpressionError(
             f"{operator} cannot combine an integer with evidence, whose numbers are doubles: write 2.0 for 2, or "
@@ -225,6 +236,18 @@ def _is_json(value: Any) -> bool:
         case dict():
             return all(isinstance(key, str) and _is_json(each) for key, each in value.items())
     return False
+
+
+def _size(value: Any) -> int:
+    """Characters of all texts and the number of all entries."""
+    match value:
+        case str():
+            return len(value)
+        case list():
+            return len(value) + sum(_size(each) for each in value)
+        case dict():
+            return len(value) + sum(_size(each) for each in (*value, *value.values()))
+    return 1
 
 
 _ISSUE = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")

@@ -38,6 +38,8 @@ class Tree:
     """Offsets of ``has(…)``."""
     mixed_arithmetic: list[tuple[int, str]] = field(default_factory=list)
     """Offset and operator where an integer meets a value that is a double, if it is a number."""
+    growing_replacements: list[int] = field(default_factory=list)
+    """Offsets of ``replace(…)`` whose result may be longer than its text."""
     comparisons: list[Comparison] = field(default_factory=list)
     """Where a path is compared with a number or another path, told from each path's side."""
 
@@ -93,6 +95,8 @@ class _Reader:
         operator = _ARITHMETIC.get(call.text(2))
         if operator and {self._types.get(each.number(2)) for each in operands} == {INT, DYN}:
             self._tree.mixed_arithmetic.append((self._offset(expr), operator))
+        if call.text(2) == "replace" and not _shortens(*call.messages(3)[:2]):
+            self._tree.growing_replacements.append(self._offset(expr))
         if call.text(2) in _COMPARISON and len(operands) == 2:
             self._note_comparison(_COMPARISON[call.text(2)], *(_compared(each, bound) for each in operands))
         for operand in operands:
@@ -136,6 +140,15 @@ def _compared(expr: Message, bound: frozenset[str]) -> float | str | None:
         return constant.double(5) if constant.has(5) else float(constant.signed(3)) if constant.has(3) else None
     path = _path(expr)
     return ".".join(path) if path is not None and path[0] not in bound else None
+
+
+def _shortens(old: Message, new: Message) -> bool:
+    """Whether both are texts that are written out, and the new one is no longer."""
+    texts = [each.message(3) for each in (old, new)]
+    if not all(each.has(6) for each in texts):
+        return False
+    before, after = (len(each.raw(6)) for each in texts)  # in UTF-8
+    return after <= before
 
 
 def _elements(expr: Message) -> Iterator[Message]:

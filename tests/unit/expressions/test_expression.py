@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from firstresponder.expressions import (
     RESERVED_NAMES,
     ExpressionError,
+    Result,
     Scope,
     Verdict,
     compile_condition,
@@ -71,6 +72,9 @@ def test_the_references_are_the_paths_that_the_expression_reads(source: str, ref
         ("1 + 'a' == 'b'", r"\+ cannot be applied to \(int, string\)", (1, 3)),
         ("has(a.b)", r"has\(\) turns evidence that is not known into false", (1, 1)),
         ("a.exists(p, has(p.q))", r"has\(\) turns evidence", (1, 13)),
+        ("a.b.replace('-', '__') == 'x'", r"replace\(\) must be given two texts .* not longer", (1, 5)),
+        ("a.b.replace('', '-') == 'x'", r"replace\(\) must be given two texts", (1, 5)),
+        ("a.l.exists(p, p.replace(a.b, '') == 'x')", r"replace\(\) must be given two texts", (1, 17)),
         ("a.b + 2 > 1", r"\+ cannot combine an integer with evidence.* write 2\.0 for 2", (1, 5)),
         ("a.b > 1 &&\n b.c * (1 + 1) > 2", r"\* cannot combine an integer", (2, 6)),
         ("a.b * 2 > 2.0", r"> cannot be applied to \(int, double\); write 2.0 for 2", (1, 9)),
@@ -118,6 +122,14 @@ def test_integers_that_are_no_evidence_can_be_added() -> None:
     assert verdict("size(a.lines) + 1 > 2", {"a": {"lines": ["x", "y"]}}) is Verdict.TRUE
 
 
+def test_a_value_larger_than_any_evidence_is_not_known() -> None:
+    scope = Scope({"a": {"text": "x" * 40_000, "list": [["x"] * 99] * 400}})
+    for source in ("a.text + a.text", "a.list", "{'x': a.list}"):
+        result = compile_expression(source, NAMES).evaluate(scope)
+        assert result == Result(because="the result has more than 65536 characters and entries")
+    assert compile_expression("a.text", NAMES).evaluate(scope).known
+
+
 # Three values
 
 
@@ -142,6 +154,7 @@ def test_integers_that_are_no_evidence_can_be_added() -> None:
         ("a.b > 80.0", {"a": {"b": math.inf}}, Verdict.UNKNOWN),
         ("a.b > 80.0", {"a": {"b": 10**400}}, Verdict.UNKNOWN),
         ("a.b == 'x'", {"a": {"b": "\ud800"}}, Verdict.UNKNOWN),
+        ("size(a.b + a.b) > 1", {"a": {"b": "x" * 60_000}}, Verdict.TRUE),
         ("a.b.all(p, p > 1)", {"a": {"b": [2, None]}}, Verdict.UNKNOWN),
         ("1.0 / a.b > 1.0", {"a": {"b": 0}}, Verdict.TRUE),
         ("a.b * threshold > 8.5", {"a": {"b": 10}, "threshold": 0.9}, Verdict.TRUE),
