@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,10 +19,11 @@ from firstresponder.cli.cluster import Cluster, NoAnswer, Refused
 from firstresponder.cli.manual import Manual
 from firstresponder.cli.options import cluster_options
 from firstresponder.cli.watch import EXITS, follow, timeout_option
+from firstresponder.runbooks.source import Unreadable, read_documents
 from firstresponder.safety.neutralise import neutralise
 
 _TARGET = "target"
-_MONEY = re.compile(r"([0-9]+) ?([A-Z]{3})")
+_MONEY = re.compile(r"([0-9]{1,15}) ?([A-Z]{3})")
 _LONGEST_BEGINNING = 40
 """Characters of a type that become the beginning of the name."""
 
@@ -151,14 +151,14 @@ def _parameters(given: Sequence[str]) -> dict[str, JSON]:
 
 
 def _scalar(name: str, text: str) -> JSON:
-    """The value as a YAML file would have it; what only YAML knows (a date) stays text."""
+    """The value as it would be in a YAML file; what cannot stand there without quotes is text."""
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
+        value = next((each.content for each in read_documents(text) if not each.problems), None)
+    except Unreadable:
         value = text
-    if value is None or isinstance(value, (dict, list)) or (isinstance(value, float) and not math.isfinite(value)):
+    if not isinstance(value, (bool, int, float, str)):
         raise click.BadParameter(f"{name}: {text!r} is not a number, a text or a boolean", param_hint="--parameter")
-    return value if isinstance(value, (bool, int, float, str)) else text
+    return value
 
 
 def _moment(text: str | None) -> str | None:
@@ -166,7 +166,7 @@ def _moment(text: str | None) -> str | None:
         return None
     try:
         return format_time(aware(datetime.fromisoformat(text)))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise click.BadParameter(
             f"{text!r} is not a time with its zone, as in 2026-03-14T03:07:12Z", param_hint="--detection-time"
         ) from None

@@ -81,17 +81,18 @@ def read_documents(text: str) -> list[Document]:
 
 def _documents(node: yaml.Node, text: str) -> Iterator[Document]:
     document = _Reader(text).document(node)
-    if document.content is None:
+    content = document.content
+    if content is None:
         return
-    items = _items(node) if isinstance(document.content, dict) else None
-    if items is not None and str(document.content.get("kind")).endswith("List"):
+    items = _items(node) if isinstance(content, dict) and str(content.get("kind")).endswith("List") else None
+    if items is not None:
         yield from (_Reader(text).document(item) for item in items)
     else:
         yield document
 
 
-def _items(node: yaml.MappingNode) -> list[yaml.Node] | None:
-    """What stands in the list ``items``, if there is one."""
+def _items(node: yaml.Node) -> list[yaml.Node] | None:
+    """What stands in the map's own list ``items``, if it has one."""
     lists = (value for key, value in node.value if key.value == "items" and isinstance(value, yaml.SequenceNode))
     return next((value.value for value in lists), None)
 
