@@ -1,5 +1,5 @@
-"""What is left of an incident when it has ended: its report in every form, the same decision made again, and a test
-case of its runbook."""
+"""What is left of an incident when it has ended: its report in every form, the same decision made again, a test case
+of its runbook, and its part in the statistics."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 import json
 import re
 import threading
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import yaml
 from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.incident import Incident, Phase
 from firstresponder.api.runbook import RunbookSpec, Tests, Triage, TriagePlaybookSpec
+from firstresponder.cli import stats_view
 from firstresponder.cli.report_page import page
 from firstresponder.incident.explain import NotDecided, explain
 from firstresponder.incident.fixture import Fixture, fixture, fixture_yaml
@@ -23,6 +25,7 @@ from firstresponder.incident.rehearse import rehearse
 from firstresponder.incident.report import Report, report_of
 from firstresponder.incident.report_json import document
 from firstresponder.incident.report_markdown import markdown
+from firstresponder.incident.statistics import statistics_of
 from firstresponder.runbooks.cases import misfits
 from firstresponder.runbooks.revision import digest_of
 from tests.testbed.cluster import ALICE
@@ -44,11 +47,36 @@ _drawing = threading.Lock()
 
 
 def assert_records(stage: Stage) -> None:
-    """Of every incident of the namespace that has ended there is a report in each form."""
-    for body in stage.cluster.api().get(stage.path("incidents"))["items"]:
+    """Of every incident of the namespace that has ended there is a report in each form, and it is counted."""
+    bodies = _all(stage, "incidents")
+    for body in bodies:
         incident = Incident.model_validate(body)
         if incident.status.phase in {Phase.RESOLVED, Phase.ESCALATED}:
             _assert_record(stage, incident)
+    _assert_counted(bodies)
+
+
+def _assert_counted(bodies: list[dict[str, Any]]) -> None:
+    counted: dict[str, Any] = stats_view.document(statistics_of(map(Incident.model_validate, bodies)))
+    ends = [each["status"] for each in bodies if each.get("status", {}).get("phase") in {"Resolved", "Escalated"}]
+    phases = Counter(each["phase"] for each in ends)
+    total = counted["total"]
+    assert total["incidents"] == len(bodies)
+    assert total["open"] == len(bodies) - len(ends)
+    assert (total["resolved"]["count"], total["escalated"]["count"]) == (phases["Resolved"], phases["Escalated"])
+    told = Counter[str]()
+    for each in counted["escalated_most"]:
+        told.update(each["reasons"])
+    assert told == Counter(each["escalation"]["reason"] for each in ends if each["phase"] == "Escalated")
+    used = {(each.get("runbookRevisionRef") or each.get("playbookRevisionRef") or {}).get("digest") for each in ends}
+    assert used <= {each["digest"] for each in counted["revisions"]}
+    judged = [each["sli"]["fixCorrect"] for each in ends if each["sli"].get("fixCorrect") is not None]
+    assert total["incorrect_fixes"]["count"] == judged.count(False)
+    assert total["incorrect_fixes"]["of"] == len(judged)
+    times = [each["sli"]["mttrSeconds"] for each in ends if each["phase"] == "Resolved"]
+    assert (total["mttr_seconds"] or {"of": 0})["of"] == len(times)
+    if times:
+        assert total["mttr_seconds"]["maximum"] == max(times)
 
 
 def _assert_record(stage: Stage, incident: Incident) -> None:
