@@ -401,7 +401,8 @@ class Verify(ApiModel):
     fail_when: Annotated[list[FailureCondition], Field(max_length=16, json_schema_extra=_BY_NAME)] = []
     """What is worse than before: any of these being true ends the verification at once."""
     on_failure: Outcome
-    """What follows when the criteria did not hold: escalate."""
+    """What follows when the criteria did not hold: escalate. Where nothing was done, since the symptom had gone by
+    itself, this is told only if its reason is NotRecovered."""
 
 
 class TestHost(ApiModel):

@@ -160,18 +160,21 @@ def _failed(
     status = _verified(incident.status, plan, samples, progress, ended)
     status = noted(status, now, "VerificationFailed", progress.message)
     status = marked(status, incident, now, "Verified", "False", "CriteriaNotMet", progress.message)
-    if not status.attempts:
-        return escalated(snapshot, now, EscalationReason.NOT_RECOVERED, progress.message, status=status)
-    sli = status.sli
-    if sli is not None:
-        status = updated(status, sli=sli.model_copy(update={"fix_correct": False}))
-    failure = base.spec.verify.on_failure.escalate
-    scope = scope_of(base.spec, base.setting, values_of(evidence_of(status, base.runbook)))
-    beside = recommended(base.spec.verify.on_failure, scope)
-    status = updated(status, recommendations=[*status.recommendations, *beside][:16])
-    reason = failure.reason if failure is not None else EscalationReason.FIX_FAILED
-    to = failure.to if failure is not None else ()
-    human_action = render_text(failure.human_action, scope) if failure is not None else None
+    acted, failure = bool(status.attempts), base.spec.verify.on_failure
+    reason = EscalationReason.FIX_FAILED if acted else EscalationReason.NOT_RECOVERED
+    to: Sequence[str] = ()
+    human_action: str | None = None
+    escalate = failure.escalate
+    if escalate is not None and (acted or escalate.reason == reason):  # otherwise it speaks of a fix
+        reason, to = escalate.reason, escalate.to
+        scope = scope_of(base.spec, base.setting, values_of(evidence_of(status, base.runbook)))
+        human_action = render_text(escalate.human_action, scope)
+        beside = recommended(failure, scope)
+        status = updated(status, recommendations=[*status.recommendations, *beside][:16])
+    if not acted:
+        return escalated(snapshot, now, reason, progress.message, to=to, human_action=human_action, status=status)
+    if status.sli is not None:
+        status = updated(status, sli=status.sli.model_copy(update={"fix_correct": False}))
     if not can_be_undone(base.spec, status):
         return escalated(snapshot, now, reason, progress.message, to=to, human_action=human_action, status=status)
     # People are told now; what becomes of the rollback comes later.

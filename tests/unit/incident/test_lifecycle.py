@@ -465,6 +465,27 @@ def test_a_symptom_gone_without_health_is_not_recovered() -> None:
     world.settle()
     world.pass_time(minutes=16)
     assert world.reason == "NotRecovered"
+    escalation = world.incident.status.escalation
+    assert escalation is not None
+    assert "Find out why the fix did not help" not in escalation.human_action
+
+
+@pytest.mark.rule(5)
+def test_a_runbook_says_what_to_do_where_the_symptom_is_gone_without_health() -> None:
+    runbook = high_cpu()
+    runbook["spec"]["verify"]["onFailure"] = {
+        "escalate": {"reason": "NotRecovered", "to": ["dba"], "humanAction": "$(service) is not steadily well."},
+        "recommendations": [{"to": ["on-call"], "text": "Watch $(service)."}],
+    }
+    world = World(runbook=runbook, values=recovered() | {"health": {"ok": False, "error": "ConnectionRefused"}})
+    world.settle()
+    world.pass_time(minutes=16)
+    status = world.incident.status
+    assert status.escalation is not None
+    assert status.escalation.reason == "NotRecovered"
+    assert status.escalation.to == ["dba"]
+    assert status.escalation.human_action == "api-gateway is not steadily well."
+    assert [each.text for each in status.recommendations] == ["Watch api-gateway."]
 
 
 @pytest.mark.rule(16)

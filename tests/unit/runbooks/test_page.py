@@ -212,3 +212,11 @@ def test_a_command_is_shown_word_for_word() -> None:
     text = rendered(change=change)
     assert 'sudo /usr/local/sbin/flush-cache --service=api-gateway; echo "status=$?"' in text
     assert "2 people who may approve the class `run-command`" in text
+
+
+def test_whoever_did_nothing_is_told_that_it_did_not_recover() -> None:
+    assert "unmet criteria are listed. If nothing was done: **STOP:** `NotRecovered`.\n" in rendered()
+    # A Runbook that never acts says itself what then is to be done.
+    (failed,) = re.findall("^If it failed: .*$", rendered("network-diagnostics"), re.MULTILINE)
+    assert failed.startswith("If it failed: **STOP:** `NotRecovered`. Tell on-call: ")
+    assert failed.count("NotRecovered") == 1

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from firstresponder.api.base import duration_seconds
+from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.runbook import RunbookSpec
 from firstresponder.runbooks.names import compiled, diagnostics_behind, names_in
 from firstresponder.runbooks.page.look import looks
 from firstresponder.runbooks.page.occasion import Occasion
-from firstresponder.runbooks.page.outcome import follows
+from firstresponder.runbooks.page.outcome import follows, halt
 from firstresponder.safety.markdown import code, fenced, table
+
+_NOT_RECOVERED = halt(EscalationReason.NOT_RECOVERED)
 
 
 def verification(occasion: Occasion, spec: RunbookSpec) -> Iterator[str]:
@@ -34,7 +37,10 @@ def verification(occasion: Occasion, spec: RunbookSpec) -> Iterator[str]:
     sources = [*(each.require for each in verify.criteria), *(each.when for each in verify.fail_when)]
     if any("baseline" in compiled(each, names_in(spec)).names for each in sources):
         yield "`baseline` are the values that you saw under **Look**, before anything was done."
-    yield f"If it failed: {follows(occasion, verify.on_failure)}"
+    failed = f"If it failed: {follows(occasion, verify.on_failure)}"
+    told = verify.on_failure.escalate
+    speaks_of_a_fix = told is None or told.reason != EscalationReason.NOT_RECOVERED
+    yield f"{failed} If nothing was done: {_NOT_RECOVERED}" if speaks_of_a_fix else failed
     needed = diagnostics_behind(spec, sources)
     yield "Look by these commands, and read them as under **Look**:"
     yield from looks(occasion, [each for each in spec.diagnostics if each.name in needed], {}, verifying=True)
