@@ -19,7 +19,7 @@ UNITS = {
     "cannot-start.service": "ExecStart=/bin/sleep 4242\nExecStartPre=/bin/sh -c 'test ! -e /root/die'",
     "skips-its-start.service": "ExecStart=/bin/sleep 4242\n[Unit]\nConditionPathExists=!/root/die",
     "slow-to-stop.service": "ExecStart=/bin/sleep 4242\nExecStop=/bin/sleep 4\nKillMode=mixed",
-    "slow-to-start.service": "ExecStart=/bin/sleep 4242\nExecStartPre=/bin/sleep 5",
+    "slow-to-start.service": "ExecStart=/bin/sleep 4242\nExecStartPre=/bin/sleep 5\nExecStopPost=/bin/sleep 3",
     "not-declared.service": "ExecStart=/bin/sleep 4242",
 }
 
@@ -139,3 +139,32 @@ def test_giving_up_names_the_job_that_goes_on_and_does_not_cancel_it(host: Host,
         return property_of(host, "slow-to-stop.service", "ActiveState") == "active" and now != before
 
     wait_until(restarted, 20, "systemd finishes the job")
+
+
+def test_a_restart_whose_place_another_job_takes_has_no_known_end(host: Host, wire: Wire) -> None:
+    host.run(["systemctl", "start", "slow-to-start.service"])
+    # Somebody stops the unit while the restart waits for its start.
+    stop = "until systemctl is-active --quiet slow-to-start.service; do sleep 0.1; done;"
+    stop += "until [ $(systemctl show -P ActiveState slow-to-start.service) = activating ]; do sleep 0.1; done;"
+    stop += "systemctl stop slow-to-start.service"
+    host.run(["systemd-run", "--quiet", "--collect", "/bin/sh", "-c", stop])
+    answer, output = restart(wire, "slow-to-start.service")
+    assert answer.fields["exit"] == "75"
+    assert "canceled" in output["transaction"]
+    assert output["result"] == f"job {output['after.Job']} took the place of the restart and goes on"
+
+
+def test_a_restart_of_which_systemd_says_no_more_has_no_known_end(host: Host, wire: Wire) -> None:
+    # It went to its end, and then systemd is not to be asked, as while a host goes down.
+    deaf = '#!/bin/sh\nif [ -e /run/deaf ] && [ "$1" = show ]; then exit 1; fi\n'
+    deaf += '/usr/bin/systemctl "$@" || exit\nif [ "$1" = restart ]; then touch /run/deaf; fi\n'
+    order = wire.order("restart-unit", UNIT)
+    try:
+        host.write("/usr/sbin/systemctl", deaf, mode=0o755)
+        assert wire.act(order.text).refused == "ledger error: systemd does not say what runs"
+    finally:
+        host.run(["rm", "-f", "/usr/sbin/systemctl", "/run/deaf"])
+    wait_until(lambda: wire.act(f"status {order.id}\n").state == "finished", 20, "the end of the order")
+    answer = wire.act(f"status {order.id}\n")
+    assert answer.fields["exit"] == "75"
+    assert answer.output[-1] == "result=systemd does not say what became of it"

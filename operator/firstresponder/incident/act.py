@@ -89,7 +89,7 @@ def finished(answer: LedgerAnswer) -> Outcome:
         case 65:
             return Outcome(AttemptState.FAILED, "Refused", f"the host refused, nothing was done: {told}")
         case 75:
-            return Outcome(AttemptState.INDETERMINATE, "NotFinished", f"not finished in time: {told}")
+            return Outcome(AttemptState.INDETERMINATE, "NotFinished", f"its end is not known: {told}")
         case None:
             return Outcome(AttemptState.INDETERMINATE, "NoExitStatus", "the host recorded no exit status")
         case status:
