@@ -176,7 +176,8 @@ def test_a_report_can_be_kept_in_either_form(cluster: Cluster, namespace: str, f
         assert done.stdout.startswith("# Incident high-cpu: AwaitingApproval\n")
 
 
-def test_an_incident_that_does_not_exist_is_told_in_one_line(cluster: Cluster, namespace: str) -> None:
-    done = plugin(cluster, ALICE, "incident", "describe", "nope", "-n", namespace)
+@pytest.mark.parametrize("name", ["nope", "nope/status", "..", "", "%2e%2e", "a b"])
+def test_an_incident_that_does_not_exist_is_told_in_one_line(cluster: Cluster, namespace: str, name: str) -> None:
+    done = plugin(cluster, ALICE, "incident", "describe", name, "-n", namespace)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"Error: there is no incident nope in namespace {namespace}\n"
+    assert done.stderr == f"Error: there is no incident {name} in namespace {namespace}\n"

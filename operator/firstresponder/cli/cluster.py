@@ -28,7 +28,8 @@ _DEFAULT_KUBECONFIG = "~/.kube/config"
 _PATIENCE = (10.0, 30.0)
 """Seconds to connect and to wait for an answer."""
 _PAGE = 500
-_NAMED_AFTER_A_KIND = re.compile(r"(?:incidents?|inc)(?:\.[a-z0-9.]+)?/")
+_NAME = re.compile(r"[a-z0-9][-a-z0-9.]*")
+_NAMED_AFTER_A_KIND = re.compile(r"^(?:incidents?|inc)(?:\.[a-z0-9.]+)?/")
 
 R = TypeVar("R", bound=Resource)
 
@@ -167,6 +168,8 @@ class Cluster:
         return _read(ApprovalRequest, answer)
 
     def _get(self, kind: type[R], name: str) -> R | None:
+        if not _NAME.fullmatch(name):  # without any, or with a slash, it would ask for something else
+            return None
         try:
             return _read(kind, self._request("GET", self._path(kind, name)))
         except _NotFound:
