@@ -173,12 +173,14 @@ class _Redaction:
             case list():
                 return [self._value(each) for each in value]
             case dict():
+                if any(isinstance(each, str | int) and _is_secret(f"{name}={each}") for name, each in value.items()):
+                    raise _MayBeSecret
                 return {self.text(name): self._value(each) for name, each in value.items()}
         return value
 
     def text(self, text: str) -> str:
         """Raises _MayBeSecret: what an expression reads is never altered but for whom it names."""
-        if redact(text) != text:
+        if _is_secret(text):
             raise _MayBeSecret
         if text in self._units:
             return self._units[text]
@@ -205,6 +207,10 @@ class _Redaction:
 
 class _MayBeSecret(Exception):
     """The text holds what could be a secret or personal data."""
+
+
+def _is_secret(text: str) -> bool:
+    return redact(text) != text
 
 
 _PLACE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.:-]*[A-Za-z0-9_])?|::[0-9A-Fa-f:]*")

@@ -212,10 +212,13 @@ def test_secrets_people_and_lines_of_logs_are_left_out_and_told() -> None:
     values["errors"]["lines"] = ["login of bob@example.com"]
     values["health"]["json"] = {"status": "degraded", "owner": "bob@example.com"}
     values["oom"]["extracted"] = {"request": "/login?token=hunter2secret"}
+    values["memory"]["said"] = [{"password": "swordfish"}]
     found = recorded(awaiting_approval(values=values))
     text = fixture_yaml(found)
     assert "bob@" not in text
     assert "hunter2" not in text
+    assert "swordfish" not in text
+    assert "# Not in it: memory.said, which may hold a secret or personal data.\n" in text
     assert "# Not in it: errors.lines, which quotes the host for people.\n" in text
     assert "# Not in it: health.json, which may hold a secret or personal data.\n" in text
     assert "# Not in it: oom.extracted, which may hold a secret or personal data.\n" in text
