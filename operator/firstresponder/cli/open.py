@@ -18,8 +18,8 @@ from firstresponder.cli import suggest
 from firstresponder.cli.cluster import Cluster, NoAnswer, Refused
 from firstresponder.cli.manual import Manual
 from firstresponder.cli.options import cluster_options
+from firstresponder.cli.parameters import parameters_of
 from firstresponder.cli.watch import EXITS, follow, timeout_option
-from firstresponder.runbooks.source import Unreadable, read_documents
 from firstresponder.safety.neutralise import neutralise
 
 _TARGET = "target"
@@ -110,7 +110,7 @@ def open_incident(
         "summary": summary,
         "severity": severity,
         "runbookRef": {"name": runbook} if runbook is not None else None,
-        "parameters": _parameters(parameters),
+        "parameters": parameters_of(parameters),
         "detectionTime": _moment(detection_time),
         "impact": _impact(customers, revenue_loss),
     }
@@ -136,29 +136,6 @@ def _hosts(given: Sequence[str]) -> list[JSON]:
             raise click.BadParameter(f"the role {role} is given twice", param_hint="--host")
         assigned[role] = name
     return [{"role": role, "name": name} for role, name in assigned.items()]
-
-
-def _parameters(given: Sequence[str]) -> dict[str, JSON]:
-    parameters: dict[str, JSON] = {}
-    for each in given:
-        name, equals, text = each.partition("=")
-        if not equals or not name:
-            raise click.BadParameter(f"{each!r} is not NAME=VALUE", param_hint="--parameter")
-        if name in parameters:
-            raise click.BadParameter(f"{name} is given twice", param_hint="--parameter")
-        parameters[name] = _scalar(name, text)
-    return parameters
-
-
-def _scalar(name: str, text: str) -> JSON:
-    """The value as it would be in a YAML file; what cannot stand there without quotes is text."""
-    try:
-        value = next((each.content for each in read_documents(text) if not each.problems), None)
-    except Unreadable:
-        value = text
-    if not isinstance(value, (bool, int, float, str)):
-        raise click.BadParameter(f"{name}: {text!r} is not a number, a text or a boolean", param_hint="--parameter")
-    return value
 
 
 def _moment(text: str | None) -> str | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from firstresponder.api.base import JSON, ObjectName, ServiceName
@@ -15,6 +15,7 @@ from firstresponder.api.hosts import Address, Host
 from firstresponder.api.runbook import Runbook, TriagePlaybook
 from firstresponder.cli.files import files_argument, print_findings, read_files
 from firstresponder.cli.manual import Manual
+from firstresponder.cli.parameters import parameters_of
 from firstresponder.runbooks.lint import KNOWLEDGE
 from firstresponder.runbooks.manifest import Manifest, judge
 from firstresponder.runbooks.page import Known, Unusable, occasion_of, page
@@ -74,8 +75,8 @@ def render(files: tuple[str, ...], service: str | None, hosts: tuple[str, ...], 
     if not runbooks:
         raise click.UsageError("there is no Runbook and no TriagePlaybook in these files")
     known = {each.name: _host(each) for each in manifests if each.kind == "Host"}
-    assigned = dict(_assigned(each, known) for each in hosts)
-    values = dict(_value(each) for each in parameters)
+    assigned = _assigned(hosts, known)
+    values = parameters_of(parameters)
     if service is not None:
         _require(ServiceName, service, "--service", "the name of a service, as in api-gateway")
     pages = (_page(each, service, assigned, values) for each in runbooks)
@@ -95,14 +96,19 @@ def _host(manifest: Manifest) -> Known:
     return Known(manifest.name, spec.address, spec.expected_units)
 
 
-def _assigned(text: str, known: Mapping[str, Known]) -> tuple[str, Known]:
-    role, name, *address = text.split("=", 2) if "=" in text else ("target", text)
-    _require(ObjectName, name, "--host", "the name of a Host: write NAME, ROLE=NAME or ROLE=NAME=ADDRESS")
-    if address:
-        _require(Address, address[0], "--host", "a DNS name or an IP address")
-        units = known[name].expected_units if name in known else None
-        return role, Known(name, address[0], units)
-    return role, known.get(name, Known(name, name))
+def _assigned(given: Sequence[str], known: Mapping[str, Known]) -> dict[str, Known]:
+    """Role → host."""
+    assigned: dict[str, Known] = {}
+    for each in given:
+        role, name, *address = each.split("=", 2) if "=" in each else ("target", each)
+        if role in assigned:
+            raise click.BadParameter(f"the role {role} is given twice", param_hint="--host")
+        _require(ObjectName, name, "--host", "the name of a Host: write NAME, ROLE=NAME or ROLE=NAME=ADDRESS")
+        assigned[role] = known.get(name, Known(name, name))
+        if address:
+            _require(Address, address[0], "--host", "a DNS name or an IP address")
+            assigned[role] = replace(assigned[role], address=address[0])
+    return assigned
 
 
 def _require(kind: Any, text: str, option: str, what: str) -> None:
@@ -111,15 +117,3 @@ def _require(kind: Any, text: str, option: str, what: str) -> None:
         TypeAdapter(kind).validate_python(text)
     except ValidationError:
         raise click.BadParameter(f"{text!r} is not {what}", param_hint=option) from None
-
-
-def _value(text: str) -> tuple[str, JSON]:
-    """A value as YAML has it: 90 is a number, 5m is text."""
-    name, sign, value = text.partition("=")
-    try:
-        read = yaml.safe_load(value)
-    except yaml.YAMLError:
-        read = value
-    if not name or not sign:
-        raise click.BadParameter(f"{text}: write NAME=VALUE", param_hint="--parameter")
-    return name, read if isinstance(read, int | float) and not isinstance(read, bool) else value

@@ -239,17 +239,19 @@ class TestRender:
         ("option", "words"),
         [
             ("--host=target=", "'' is not the name of a Host: write NAME, ROLE=NAME or ROLE=NAME=ADDRESS"),
+            ("--host=target=a --host=b", "the role target is given twice"),
             ("--host=$(reboot)", "'$(reboot)' is not the name of a Host"),
             ("--host=target=c-07=10.0.0.7;reboot", "'10.0.0.7;reboot' is not a DNS name or an IP address"),
             ("--service=a`reboot`", "'a`reboot`' is not the name of a service"),
             ("--host=taget=c-07", "high-cpu: taget is not a role of this runbook (it has: target, control-node)"),
-            ("--parameter=cpuThreshold", "cpuThreshold: write NAME=VALUE"),
+            ("--parameter=cpuThreshold", "'cpuThreshold' is not NAME=VALUE"),
+            ("--parameter=window=1:30", "spec.parameters.window: '1:30' is not a duration"),
             ("--parameter=cpuThreshold=hot", "spec.parameters.cpuThreshold: 'hot' is not a number"),
             ("--parameter=fever=1", "spec.parameters.fever is not a parameter of this runbook"),
         ],
     )
     def test_wrong_usage_says_what_to_write(self, option: str, words: str) -> None:
-        result = run("render", RUNBOOKS / "high-cpu.yaml", option)
+        result = run("render", RUNBOOKS / "high-cpu.yaml", *option.split())
         assert result.exit_code == 2
         assert words in result.stderr
 
