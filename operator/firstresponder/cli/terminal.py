@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from io import TextIOWrapper
+from typing import Any, TextIO
 
 from rich.console import Console, RenderableType
 from rich.table import Table
@@ -12,15 +14,31 @@ from rich.text import Text
 
 LABEL = 10
 """Columns of the labels at the left."""
+_PADDING = re.compile(r" +(?=\n)")
 _UNBOUNDED = 100_000
 """Columns; more than any line has."""
+
+
+class _WithoutPadding:
+    """A pipe whose lines do not end in the blanks that fill the last column of a table."""
+
+    def __init__(self, pipe: TextIO) -> None:
+        self._pipe = pipe
+
+    def write(self, text: str) -> int:
+        return self._pipe.write(_PADDING.sub("", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pipe, name)
 
 
 def console() -> Console:
     """The standard output. Markup and emoji codes are off: texts of others would be read as such."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # whatever a locale lacks, no traceback
-    return Console(force_terminal=sys.stdout.isatty(), markup=False, emoji=False, highlight=False)
+    terminal = sys.stdout.isatty()
+    out: Any = sys.stdout if terminal else _WithoutPadding(sys.stdout)
+    return Console(file=out, force_terminal=terminal, markup=False, emoji=False, highlight=False)
 
 
 def line_console() -> Console:

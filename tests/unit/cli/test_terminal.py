@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from firstresponder.cli.terminal import console, line_console
+from firstresponder.cli.terminal import console, labelled, line_console
 
 
 class Stream(io.TextIOWrapper):
@@ -68,3 +68,13 @@ def test_a_line_of_its_own_is_folded_for_a_person_and_stays_one_line_in_a_pipe(
         lines = stream.buffer.getvalue().decode().splitlines()
         assert (len(lines) > 1) == terminal
         assert " ".join(" ".join(lines).split()) == line
+
+
+def test_a_line_in_a_pipe_ends_where_its_words_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Stream(terminal=False)
+    monkeypatch.setattr("sys.stdout", stream)
+    console().print(labelled([("Wrong", "a  b"), ("Cause", "x\n\n  y")]))
+    stream.flush()
+    buffer = stream.buffer
+    assert isinstance(buffer, io.BytesIO)
+    assert buffer.getvalue().decode() == f"Wrong      a  b\nCause      x\n\n{' ' * 11}  y\n"
