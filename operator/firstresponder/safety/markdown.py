@@ -11,16 +11,30 @@ from collections.abc import Iterable
 
 _MARKUP = re.compile(r"([\\`*_#\[\]<>|~&$])|(?<=:)(//)|(?<=www)(\.)", re.IGNORECASE)
 _BLOCK = re.compile(r"^([+=:-]|[0-9]+(?=[.)]))")
+_REFERENCE = re.compile(
+    r"@\w|[#!][0-9]|\bgh-[0-9]|:[a-z+-][\w+-]*:|\b(?=[0-9]*[a-f])[0-9a-f]{7,40}\b",
+    re.IGNORECASE,
+)
+"""In words that GitHub and its like turn into something: people who are told, issues that a ``fixes`` before them
+closes, emoji, commits. They do so after rendering, where an escape is gone; only in code nothing is looked for."""
 
 
 def prose(text: str) -> str:
-    """Text that renders as itself, wherever it stands in a line."""
-    escaped = _MARKUP.sub(lambda match: "\\" + match[0], text.strip())
+    """Text that renders as itself, wherever it stands in a line. What would become a reference is a code span."""
+    escaped = "".join(map(_word, re.split(r"(\s+)", text.strip())))
     if begins := _BLOCK.match(escaped):
         # A digit cannot be escaped, the point or bracket after it can.
         end = begins.end()
         escaped = f"\\{escaped}" if not begins[0][0].isdigit() else f"{escaped[:end]}\\{escaped[end:]}"
     return escaped or "–"
+
+
+def _word(word: str) -> str:
+    if not _REFERENCE.search(word):
+        return _MARKUP.sub(lambda match: "\\" + match[0], word)
+    reference = word.lstrip("(").rstrip(".,;:!?)")
+    before, _, after = word.partition(reference)
+    return f"{before}{code(reference)}{after}"
 
 
 def code(text: str) -> str:

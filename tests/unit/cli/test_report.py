@@ -404,7 +404,7 @@ def test_hostile_text_changes_nothing_of_the_markdown_s_structure(world: Any) ->
     assert not [kind for kind in found if kind.startswith(("link", "image", "html"))]
 
 
-MARKUP_TEXT = st.text(alphabet="a1 #`*_[]()<>|\\!-+.:/~&=$\n\twh", max_size=40)
+MARKUP_TEXT = st.text(alphabet="a1 #`*_[]()<>|\\!-+.:/~&=$@\n\twh", max_size=40)
 
 
 @given(MARKUP_TEXT)
@@ -415,6 +415,22 @@ def test_prose_renders_as_itself(text: str) -> None:
         inline = next(token for token in tokens if token.type == "inline")
         said = "".join(child.content for child in inline.children or [])
         assert said.removeprefix("Label:").strip() == (clean.strip() or "–")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("ask @shop/security (or @bob)!", "ask `@shop/security` (or `@bob`)!"),
+        ("write to bob@example.com.", "write to `bob@example.com`."),
+        ("fixes #12, GH-12 and shop/api#3", "fixes `#12`, `GH-12` and `shop/api#3`"),
+        ("as in !7 and e83c5163", "as in `!7` and `e83c5163`"),
+        ("well :+1: (:tada:)", "well `:+1`: (`:tada`:)"),
+        ("`@bob` |@bob|", "`` `@bob` `` `|@bob|`"),
+        ("at 03:08:00, 20 @ 5 of #x, 1234567 bytes", "at 03:08:00, 20 @ 5 of \\#x, 1234567 bytes"),
+    ],
+)
+def test_prose_tells_nobody_and_refers_to_nothing_where_it_is_pasted(text: str, written: str) -> None:
+    assert prose(text) == written
 
 
 @given(MARKUP_TEXT)
