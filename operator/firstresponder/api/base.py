@@ -78,6 +78,11 @@ def duration_text(seconds: int) -> str:
     return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
 
 
+def elapsed_seconds(since: datetime, until: datetime) -> int:
+    """Whole seconds from one moment to a later one; 0 where clocks disagree about which is the later."""
+    return max(int((until - since).total_seconds()), 0)
+
+
 def quantity_value(text: str) -> float:
     """The number that a quantity such as ``256Mi`` stands for. Raises ValueError."""
     if not re.fullmatch(_QUANTITY, text):

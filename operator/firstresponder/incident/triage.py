@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from firstresponder.api.base import seconds
+from firstresponder.api.base import elapsed_seconds, seconds
 from firstresponder.api.incident import (
     IncidentStatus,
     Phase,
@@ -49,8 +49,7 @@ def begin(snapshot: Snapshot, now: datetime) -> Plan:
     detected = detected or incident.metadata.creation_timestamp or now
     status = incident.status
     if status.sli is None:
-        since = max(int((now - detected).total_seconds()), 0)
-        sli = ServiceLevel(detection_time=detected, start_time=now, mttd_seconds=since)
+        sli = ServiceLevel(detection_time=detected, start_time=now, mttd_seconds=elapsed_seconds(detected, now))
         what = shown(spec.summary, 2048) if spec.summary else f"{spec.type} on {spec.service}"
         status = noted(updated(status, sli=sli), detected, "Detected", what)
     if spec.abort:

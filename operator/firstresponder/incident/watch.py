@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from firstresponder.api.approvalrequest import ApprovalRequest
-from firstresponder.api.base import condition, is_true, seconds
+from firstresponder.api.base import condition, elapsed_seconds, is_true, seconds
 from firstresponder.api.incident import AttemptState, Incident, IncidentStatus, Phase, ServiceLevel, Verification
 from firstresponder.api.packet import VerificationPlan
 from firstresponder.api.reasons import EscalationReason
@@ -31,6 +31,8 @@ _CLOSE_REASON = {"ApprovalDenied": "Denied", "ApprovalExpired": "Expired"}
 _NOTHING_DONE = frozenset({"NeverRan", "Refused"})
 """Reasons of attempts that changed nothing, so that nothing of them can have been wrong."""
 _KEPT_SAMPLES = 2000
+_BESIDE = timedelta(seconds=5)
+"""How long a look lasts at most that only measures: an abort is noticed once it is over."""
 _TOLD_FOR = timedelta(hours=1)
 """How long an escalation's Event is recorded again, which changes nothing where it is there; it lives no longer."""
 
@@ -80,7 +82,7 @@ def verify(snapshot: Snapshot, now: datetime) -> Plan:
             seen = values_of(evidence_of(status, base.runbook)).keys()
             more = observe_beside(base.runbook, base.spec, base.setting, base.hosts, not_before, needed, seen)
             if more.probes:
-                return Plan(samples=samples, effect=Experiment(more, rest.total_seconds()))
+                return Plan(samples=samples, effect=Experiment(more, min(rest, _BESIDE).total_seconds()))
         return Plan(samples=samples, requeue_after=rest)
     if snapshot.observation is not None:
         return Plan(samples=samples, requeue_after=timedelta())
@@ -137,7 +139,7 @@ def _resolved(
     acted = bool(status.attempts)
     message = progress.message if acted else f"recovered by itself: {progress.message}"
     sli = status.sli or ServiceLevel(detection_time=now, start_time=now)
-    took = int((now - (sli.start_time or now)).total_seconds())
+    took = elapsed_seconds(sli.start_time or now, now)
     sli = sli.model_copy(update={"resolution_time": now, "mttr_seconds": took, "fix_correct": True if acted else None})
     status = noted(updated(status, phase=Phase.RESOLVED, sli=sli), now, "Resolved", message)
     status = _marked_by_person(status, incident, now)

@@ -135,6 +135,15 @@ def test_a_look_beside_that_never_answers_delays_restarts_and_fails_nothing(*, h
     assert "memory.availableBytes" in samples(honest)[2].values
 
 
+def test_a_look_beside_is_over_soon_however_long_it_is_until_the_next_so_that_an_abort_is_noticed() -> None:
+    runbook = high_cpu()
+    runbook["spec"]["verify"]["interval"] = "2m"
+    world = watching(runbook=runbook)
+    world.pass_time(minutes=5)
+    looks = [effect.seconds for effect in world.performed(Experiment) if isinstance(effect, Experiment)]
+    assert set(looks) == {5.0}
+
+
 def test_what_is_measured_beside_is_no_evidence_of_the_criteria() -> None:
     world = watching()
     world.values["oom"]["count"] = 99

@@ -74,6 +74,15 @@ def test_a_resolved_incident_has_all_times_and_the_spans_between_them(
     assert (sli.escalated, sli.fix_correct) == (False, correct)
 
 
+def test_no_time_is_negative_where_the_clock_was_set_back() -> None:
+    world = restarted()
+    sli = record(world).model_copy(update={"start_time": START + timedelta(days=1)})
+    world.incident = world.incident.model_copy(update={"status": world.incident.status.model_copy(update={"sli": sli})})
+    world.values = recovered()
+    world.pass_time(minutes=6)
+    assert (world.phase(), record(world).mttr_seconds) == (Phase.RESOLVED, 0)
+
+
 @pytest.mark.parametrize("reason", sorted(set(EscalationReason) - NEVER))
 def test_an_escalated_incident_is_never_resolved_and_its_fix_is_wrong_only_if_it_did_not_help(
     reason: EscalationReason,
