@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,7 +56,7 @@ class Quantity:
     host: str
     """The Host's name, or the role where none is known; empty when that is not told."""
     points: tuple[Point, ...]
-    """In the order of time; never none."""
+    """In the order in which they were looked at, whatever the clocks say; never none."""
 
     @property
     def title(self) -> str:
@@ -70,22 +71,22 @@ class Quantity:
     @property
     def in_triage(self) -> float | None:
         """What the decision was made with."""
-        return self._last("Triage")
+        return _last(self.points, "Triage")
 
     @property
     def before_action(self) -> float | None:
         """As it was just before acting."""
-        verified = next((each.time for each in self.points if each.stage == "Verification"), None)
-        return self._last("BeforeAction", verified)
+        until = next((place for place, each in enumerate(self.points) if each.stage == "Verification"), None)
+        return _last(self.points[:until], "BeforeAction")
 
     @property
     def afterwards(self) -> float | None:
         """As it was at the end of the verification."""
-        return self._last("Verification")
+        return _last(self.points, "Verification")
 
-    def _last(self, stage: Stage, until: datetime | None = None) -> float | None:
-        found = [each.value for each in self.points if each.stage == stage and (until is None or each.time <= until)]
-        return found[-1] if found else None
+
+def _last(points: Sequence[Point], stage: Stage) -> float | None:
+    return next((each.value for each in reversed(points) if each.stage == stage), None)
 
 
 @dataclass(frozen=True)
@@ -121,14 +122,19 @@ def quantities(incident: Incident) -> tuple[Quantity, ...]:
 
 
 def measured_table(found: Sequence[Quantity]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Header and rows of each quantity before, at and after the action; without columns in which nothing is known."""
+    """Header and rows of each quantity before, at and after the action; without columns in which nothing is known.
+
+    What a playbook and its runbook both measured is told apart by their names.
+    """
+    shared = Counter((each.title, each.host) for each in found)
+    titles = (f"{each.title} ({each.runbook})" if shared[each.title, each.host] > 1 else each.title for each in found)
     columns = {
         "In triage": [amount(each.in_triage, each.unit) for each in found],
         "Just before acting": [amount(each.before_action, each.unit) for each in found],
         "At the end": [amount(each.afterwards, each.unit) for each in found],
     }
     known = {name: cells for name, cells in columns.items() if set(cells) != {UNKNOWN}}
-    rows = zip((each.title for each in found), (each.host for each in found), *known.values(), strict=True)
+    rows = zip(titles, (each.host for each in found), *known.values(), strict=True)
     return ("Quantity", "On", *known), list(rows)
 
 

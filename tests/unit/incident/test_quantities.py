@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ from firstresponder.incident.quantities import (
     worth_plotting,
 )
 from tests.unit.incident.test_measure import resolved
+from tests.unit.incident.test_playbook import BUSY, unavailable
 from tests.unit.incident.world import START, World, awaiting_approval, high_cpu
 
 
@@ -84,6 +86,24 @@ def test_the_three_numbers_are_the_last_of_their_stage_and_a_look_at_the_way_bac
     assert (found.in_triage, found.before_action, found.afterwards) == (96, 94, 12)
     once = quantity("processes.hostCpuPercent", Unit.PERCENT, ("Triage", 97))
     assert (once.in_triage, once.before_action, once.afterwards) == (97, None, None)
+
+
+def test_the_three_numbers_are_told_by_the_order_of_looks_though_a_clock_was_set_back() -> None:
+    found = quantity("a.count", Unit.COUNT, ("Triage", 3), ("BeforeAction", 2), ("Verification", 1))
+    back = [replace(each, time=each.time - timedelta(hours=place)) for place, each in enumerate(found.points)]
+    told = replace(found, points=tuple(back))
+    assert (told.in_triage, told.before_action, told.afterwards) == (3, 2, 1)
+
+
+def test_what_a_playbook_measured_too_is_told_apart_from_its_runbook_s() -> None:
+    world = unavailable(BUSY)
+    world.settle()
+    _, rows = measured_table(quantities(world.incident))
+    told = [title for title, *_ in rows]
+    assert told[:1] == ["memory: available (service-unavailable)"]
+    assert "memory: available (high-cpu)" in told
+    assert "processes: host CPU" in told
+    assert len(told) == len(set(told))
 
 
 def test_the_table_leaves_out_what_nothing_is_known_of() -> None:
