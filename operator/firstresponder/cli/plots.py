@@ -143,14 +143,16 @@ def _draw(
         end = max(axis.place(action.end), begin + _NARROW)
         axes.axvspan(begin, end, color=_ACTION, alpha=0.35, linewidth=0, gid="action")
     for limit, height in zip(limits, lines, strict=True):
-        axes.axhline(height, color=_LIMIT, linewidth=1, linestyle=(0, (4, 3)), gid="limit")
+        axes.axhline(height, color=_LIMIT, linewidth=1, linestyle=(0, (4, 3)), zorder=3, clip_on=False, gid="limit")
+        # Its words stand at the end where the curve is farther from it.
+        at_the_left = abs(values[0] - height) > abs(values[-1] - height)
         axes.annotate(
             f"{limit.criterion}: {amount(limit.value, quantity.unit)}",
-            (0.98, height),
+            (0.02 if at_the_left else 0.98, height),
             xycoords=("axes fraction", "data"),
             xytext=(0, 2),
             textcoords="offset points",
-            ha="right",
+            ha="left" if at_the_left else "right",
             color=_LIMIT,
             fontsize=8,
         )

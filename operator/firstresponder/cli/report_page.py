@@ -6,7 +6,7 @@ alert or a person can become a link, an image or HTML, and the page's policy wou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from importlib.resources import files
 from itertools import groupby
@@ -19,7 +19,7 @@ from firstresponder.api.runbook import RunbookSpec, Triage
 from firstresponder.cli.plots import Action, TimeAxis, figure
 from firstresponder.incident.attempts import attempt_name
 from firstresponder.incident.quantities import Quantity, Threshold, quantities, scale, thresholds, worth_plotting
-from firstresponder.incident.report import Report, hosts_text, moment
+from firstresponder.incident.report import Report, moment
 from firstresponder.incident.report_markdown import sections
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -73,12 +73,11 @@ def _renderer() -> MarkdownIt:
 
 def _header(report: Report) -> str:
     incident, status = report.incident, report.incident.status
-    where = f"{incident.spec.type} · {incident.spec.service} · {hosts_text(incident)} · namespace {incident.namespace}"
     tiles = "".join(f"<div><dt>{label}</dt><dd>{escape(text)}</dd></div>" for label, text in _tiles(report))
     tone = _TONES.get(status.phase, "open")
     return (
         f'<header>\n<p class="phase {tone}">{escape(status.phase)}</p>\n<h1>Incident {escape(incident.name)}</h1>\n'
-        f"<p>{escape(where)}</p>\n<dl>{tiles}</dl>\n</header>\n"
+        f"<dl>{tiles}</dl>\n</header>\n"
     )
 
 
@@ -90,7 +89,7 @@ def _tiles(report: Report) -> Iterator[tuple[str, str]]:
     if sli.mttd_seconds is not None:
         yield "Taken up after", duration_text(sli.mttd_seconds)
     if sli.mttr_seconds is not None:
-        yield "Resolved after", duration_text(sli.mttr_seconds)
+        yield "Then resolved after", duration_text(sli.mttr_seconds)
     elif status.escalation is not None:
         yield "Escalated", status.escalation.reason.value
     if sli.fix_correct is not None:
@@ -101,13 +100,15 @@ def _plots(report: Report, spec: Triage | None) -> str:
     """The figures of what was measured more than once, all on one time axis; none where nothing was."""
     incident = report.incident
     ref = incident.status.runbook_revision_ref
-    chosen = worth_plotting(quantities(incident), ref.runbook if ref is not None else "", spec)
+    runbook = ref.runbook if ref is not None else ""
+    chosen = worth_plotting(quantities(incident), runbook, spec)
     if not chosen:
         return "<p>Measured once, in triage, so there is no course of it to be shown.</p>\n"
     actions = [_action(each) for each in incident.status.attempts if each.completion_time is not None]
     axis = TimeAxis(chosen, actions)
-    limits = thresholds(incident, spec) if isinstance(spec, RunbookSpec) else {}
-    drawn = "".join(_figure(each, axis, actions, limits) for each in chosen)
+    lines = thresholds(incident, spec) if isinstance(spec, RunbookSpec) else {}
+    limits = [lines.get(each.name, []) if each.runbook == runbook else [] for each in chosen]
+    drawn = "".join(_figure(each, axis, actions, own) for each, own in zip(chosen, limits, strict=True))
     return f'{_legend(chosen, actions, limits)}<div class="plots">\n{drawn}</div>\n{_dropped(report)}'
 
 
@@ -118,23 +119,20 @@ def _action(attempt: Attempt) -> Action:
     return Action(f"{name}{failed}", min(attempt.start_time, end), end)
 
 
-def _figure(
-    quantity: Quantity, axis: TimeAxis, actions: Sequence[Action], limits: Mapping[str, Sequence[Threshold]]
-) -> str:
-    own = limits.get(quantity.name, ())
+def _figure(quantity: Quantity, axis: TimeAxis, actions: Sequence[Action], limits: Sequence[Threshold]) -> str:
     _, unit = scale(quantity)
     said = f"<b>{escape(quantity.title)}</b>{', ' if unit else ''}{escape(unit)} <span>{escape(quantity.host)}</span>"
-    drawn = figure(quantity, axis, actions, own)
+    drawn = figure(quantity, axis, actions, limits)
     return f"<figure>\n<figcaption>{said}</figcaption>\n{drawn}\n</figure>\n"
 
 
-def _legend(chosen: Sequence[Quantity], actions: Sequence[Action], limits: Mapping[str, Sequence[Threshold]]) -> str:
+def _legend(chosen: Sequence[Quantity], actions: Sequence[Action], limits: Sequence[Sequence[Threshold]]) -> str:
     """What the marks of the figures mean, of those that are there."""
     stages = {point.stage.lower().removesuffix("action") for each in chosen for point in each.points}
     said = {name: text for name, text in _STAGES.items() if name in stages}
     if actions:
         said["action"] = ", ".join(dict.fromkeys(each.name for each in actions))
-    if any(each.name in limits for each in chosen):
+    if any(limits):
         said["limit"] = "where a criterion draws the line"
     marks = "".join(
         f'<li><svg class="{name}" viewBox="0 0 14 14" aria-hidden="true">{mark}</svg>{escape(said[name])}</li>'

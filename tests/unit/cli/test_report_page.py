@@ -28,7 +28,7 @@ from tests.unit.incident.test_quantities import quantity
 from tests.unit.incident.world import START, World, awaiting_approval
 
 SCRIPT = "<script>alert(1)</script>"
-HOSTILES = [HOSTILE, "</style></svg>" + SCRIPT, '"><svg onload=alert(1)>', "$x^2$ ]]> -->"]
+HOSTILES = [HOSTILE, SCRIPT, "</style></svg>" + SCRIPT, '"><svg onload=alert(1)>', "$x^2$ ]]> -->"]
 ACTIVE = {"script", "link", "img", "a", "iframe", "object", "embed", "form", "base", "image", "foreignobject"}
 
 
@@ -102,9 +102,7 @@ def test_a_page_s_policy_lets_nothing_be_fetched_and_nothing_run() -> None:
     assert resolved_page().index("Content-Security-Policy") < resolved_page().index("<style>")
 
 
-@pytest.mark.parametrize(
-    "text", [HOSTILE, SCRIPT, "</style></svg>" + SCRIPT, '"><svg onload=alert(1)>', "$x^2$ ]]> -->"]
-)
+@pytest.mark.parametrize("text", HOSTILES)
 @pytest.mark.parametrize("world", [resolved, fix_failed])
 def test_hostile_text_changes_nothing_of_the_page_s_structure(world: Callable[[], World], text: str) -> None:
     honest = world()
@@ -156,6 +154,25 @@ def test_the_page_shows_each_point_and_tells_the_stages_apart() -> None:
     assert drawn.count('class="action"') == 1
     assert drawn.count('class="limit"') == 1
     assert "cpu: 80 %" in Page(drawn).text
+
+
+def test_the_words_of_a_line_stand_where_the_curve_is_farther_from_it() -> None:
+    def anchor(first: float, last: float) -> str:
+        found = quantity("a.count", Unit.COUNT, ("Triage", first), ("Verification", last))
+        drawn = figure(found, TimeAxis([found], []), [], [Threshold("none", 0)])
+        [style] = re.findall(r'<text style="([^"]*)"[^>]*>none: 0</text>', drawn)
+        return "end" if "text-anchor: end" in style else "start"
+
+    assert (anchor(9, 0), anchor(0, 9)) == ("start", "end")
+
+
+def test_a_criterion_draws_no_line_in_what_another_runbook_s_diagnostic_of_the_same_name_measured() -> None:
+    world = resolved()
+    rounds = [each.model_copy(update={"runbook": "another"}) for each in world.incident.status.samples]
+    status = world.incident.status.model_copy(update={"samples": rounds})
+    drawn = page_of(world, world.incident.model_copy(update={"status": status}))
+    assert "host CPU" in drawn
+    assert 'class="limit"' not in drawn
 
 
 def test_every_figure_has_a_text_alternative_that_tells_the_numbers() -> None:
