@@ -19,10 +19,9 @@ from firstresponder.incident.findings import findings_text
 from firstresponder.incident.quantities import measured_table, quantities
 from firstresponder.incident.report import (
     Report,
-    hosts_text,
-    impact_text,
     moment,
     values_text,
+    where_text,
 )
 
 COLOURS = {
@@ -71,8 +70,7 @@ def _top(report: Report) -> Iterator[RenderableType]:
     yield labelled(
         [("Wrong", Text(headline.wrong, style="bold")), (headline.label, headline.happened), ("To do", to_do)]
     )
-    facts = [f"{spec.type} of {spec.service}", hosts_text(incident), spec.severity, impact_text(incident)]
-    rows: list[tuple[str, RenderableType]] = [("Where", " · ".join(fact for fact in facts if fact))]
+    rows: list[tuple[str, RenderableType]] = [("Where", where_text(incident))]
     if spec.alert is not None:
         rows.append(("Alert", spec.alert.name))
     if (revision := incident.status.runbook_revision_ref) is not None:

@@ -22,7 +22,7 @@ from firstresponder.incident.approve import approvers
 from firstresponder.incident.packet import digest_of
 from firstresponder.incident.packet_text import PacketText, packet_text
 from firstresponder.safety.neutralise import neutralise, shown
-from firstresponder.safety.redact import redact
+from firstresponder.safety.redact import REDACTED, redact
 
 _LIMIT = 4096
 """Characters of one text; longer ones end in ``…``."""
@@ -128,6 +128,13 @@ def impact_text(incident: Incident) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def where_text(incident: Incident) -> str:
+    """``HighCPU of api-gateway · api-gateway-03 · Critical``, with the impact if anybody said so."""
+    spec = incident.spec
+    facts = (f"{spec.type} of {spec.service}", hosts_text(incident), spec.severity, impact_text(incident))
+    return " · ".join(fact for fact in facts if fact)
+
+
 def values_text(values: dict[str, JSON], limit: int = 600) -> str:
     """What a diagnostic saw, on one line: ``hostCpuPercent=97, top.unit=api-gateway.service``."""
     return neutralise(", ".join(_flat(values, "")), limit)
@@ -175,11 +182,18 @@ def _safe(name: str, value: Any, people: frozenset[str]) -> Any:
         case BaseModel():
             return _harmless(value, people)
         case dict():
-            return {neutralise(str(key), 256): _safe(str(key), each, people) for key, each in value.items()}
+            return {shown(str(key), 256): _told_by(str(key), each, people) for key, each in value.items()}
         case list():
             return [_safe(name, each, people) for each in value]
         case _:
             return value
+
+
+def _told_by(key: str, value: Any, people: frozenset[str]) -> Any:
+    """What stands under a key that others chose, hidden where that key says that it is secret."""
+    if isinstance(value, str) and redact(f"{key}={value}") == f"{key}={REDACTED}":
+        return REDACTED
+    return _safe("", value, people)
 
 
 def _redacted(text: str, people: frozenset[str], *, lines: bool) -> str:

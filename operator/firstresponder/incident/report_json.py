@@ -6,7 +6,7 @@ the rest of the status follows with the names that it has in the API.
 
 from __future__ import annotations
 
-from firstresponder.api.base import JSON, duration_text, format_time
+from firstresponder.api.base import JSON, duration_text, elapsed_seconds, format_time
 from firstresponder.api.incident import AttemptState, Escalation, Incident, Phase, TimelineEntry
 from firstresponder.incident.packet_text import packet_document, snake
 from firstresponder.incident.quantities import Quantity, amount, quantities
@@ -25,7 +25,7 @@ def document(report: Report) -> dict[str, JSON]:
     incident, status = report.incident, report.incident.status
     spec, sli = incident.spec, status.sli
     resolved = sli.resolution_time if sli is not None else None
-    took = int((resolved - sli.detection_time).total_seconds()) if sli is not None and resolved is not None else None
+    took = elapsed_seconds(sli.detection_time, resolved) if sli is not None and resolved is not None else None
     ticket = next((each.title for each in status.follow_ups if each.type == "Ticket"), None)
     timeline: list[JSON] = [_entry(report, entry) for entry in status.timeline]
     return {
@@ -159,8 +159,16 @@ def _escalation(incident: Incident, escalation: Escalation, timeline: list[JSON]
         "message": escalation.message,
         "escalated_to": list(escalation.to),
         "human_action_required": escalation.human_action,
-        "diagnostic_results": {each.name: each.result for each in escalation.diagnostic_results},
+        "diagnostic_results": _results(escalation),
         "attempted_fix": escalation.attempted_fix,
         "verification_result": escalation.verification_result,
         "timeline": timeline,
     }
+
+
+def _results(escalation: Escalation) -> dict[str, JSON]:
+    """By name. A diagnostic and a hypothesis, or a playbook and its runbook, may have one in common."""
+    found: dict[str, list[str]] = {}
+    for each in escalation.diagnostic_results:
+        found.setdefault(each.name, []).append(each.result)
+    return {name: "; ".join(results) for name, results in found.items()}

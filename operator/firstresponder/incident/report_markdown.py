@@ -16,10 +16,9 @@ from firstresponder.incident.packet_text import PacketText
 from firstresponder.incident.quantities import measured_table, quantities
 from firstresponder.incident.report import (
     Report,
-    hosts_text,
-    impact_text,
     moment,
     values_text,
+    where_text,
 )
 from firstresponder.safety.markdown import code, fenced, items, prose, table
 
@@ -60,13 +59,8 @@ def _top(report: Report) -> Iterator[str]:
         *((("Cause", prose(cause)),) if cause else ()),
         (headline.label, prose(headline.happened)),
         ("To do", prose(headline.to_do) + (f" {code(headline.command)}" if headline.command is not None else "")),
-        ("Type", prose(incident.spec.type)),
-        ("Service", prose(incident.spec.service)),
-        ("Hosts", prose(hosts_text(incident))),
-        ("Severity", incident.spec.severity),
+        ("Where", prose(f"{where_text(incident)} · namespace {incident.namespace}")),
     ]
-    if impact := impact_text(incident):
-        facts.append(("Impact", prose(impact)))
     if (alert := incident.spec.alert) is not None:
         facts.append(("Alert", code(alert.name)))
     if (revision := status.runbook_revision_ref) is not None:

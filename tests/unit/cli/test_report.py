@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from rich.console import Console, RenderableType
 
-from firstresponder.api.incident import Incident, Phase
+from firstresponder.api.incident import DiagnosticResult, Incident, Phase
 from firstresponder.cli.incident_view import incident_view
 from firstresponder.cli.packet_view import packet_view
 from firstresponder.incident.report import Report, report_of, values_text
@@ -195,6 +196,7 @@ def test_markdown_tells_cause_tries_measurements_follow_ups_and_service_level_be
         "## Evidence",
         "## Timeline",
     ]
+    assert "- **Where:** HighCPU of api-gateway · api-gateway-03 · Warning · namespace prod\n" in text
     assert "| processes: host CPU | api-gateway-03 | 97.5 % | 97.5 % | 12 % |" in text
     assert "Nothing; nothing was changed on any host." in markdown(reported(miner()))
 
@@ -231,6 +233,29 @@ def test_the_json_escalation_can_be_handed_over_by_itself() -> None:
     assert "restart on api-gateway-03: Succeeded" in block["attempted_fix"]
     assert "cpu" in block["verification_result"]
     assert (record["escalated"], record["resolved_by"], record["resolution_time"]) == (True, None, None)
+
+
+def test_what_a_hypothesis_and_a_diagnostic_of_one_name_came_to_is_both_handed_over() -> None:
+    world = fix_failed()
+    escalation = world.incident.status.escalation
+    assert escalation is not None
+    blind = DiagnosticResult(name="memory-leak", result="not observed: no answer")
+    both = escalation.model_copy(update={"diagnostic_results": [*escalation.diagnostic_results, blind]})
+    status = world.incident.status.model_copy(update={"escalation": both})
+    results = document(report_of(world.incident.model_copy(update={"status": status})))["escalation"]
+    told = results["diagnostic_results"]["memory-leak"]
+    assert told.startswith("Hypothesis Holds: ")
+    assert told.endswith("; not observed: no answer")
+
+
+def test_a_clock_that_was_set_back_makes_no_time_negative() -> None:
+    world = resolved()
+    sli = world.incident.status.sli
+    assert sli is not None
+    assert sli.resolution_time is not None
+    later = sli.model_copy(update={"detection_time": sli.resolution_time + timedelta(seconds=5)})
+    status = world.incident.status.model_copy(update={"sli": later})
+    assert document(report_of(world.incident.model_copy(update={"status": status})))["resolution_time"] == "0s"
 
 
 def test_an_incident_that_recovered_by_itself_was_not_resolved_by_the_agent() -> None:
@@ -382,6 +407,20 @@ def test_no_control_character_and_no_secret_of_others_gets_into_a_report(world: 
         assert not {c for c in text if c in "\x1b\u202e"}, text
         assert "hunter2" not in text
     assert "\\x1b" in markdown(report), "it is shown, not dropped"
+
+
+def test_what_stands_under_a_key_is_hidden_whatever_that_key_is_called() -> None:
+    world = resolved()
+    values = {"id": "carl@example.com", "by": "password=hunter2", "token": "hunter2", "password=hunter2": 1.0}
+    evidence = [world.incident.status.evidence[0].model_copy(update={"values": {**values, "state": "up"}})]
+    status = world.incident.status.model_copy(update={"evidence": evidence, "parameters": {"apiToken": "hunter2"}})
+    report = report_of(world.incident.model_copy(update={"status": status}))
+    told = document(report)
+    [seen] = [each["values"] for each in told["evidence"]]
+    assert set(seen.values()) == {"[redacted]", "password=[redacted]", 1.0, "up"}
+    for text in [*texts(told), markdown(report)]:
+        assert "hunter2" not in text
+        assert "carl@example.com" not in text
 
 
 def structure(text: str) -> list[str]:
