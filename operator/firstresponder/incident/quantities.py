@@ -57,6 +57,8 @@ class Quantity:
     """The Host's name, or the role where none is known; empty when that is not told."""
     points: tuple[Point, ...]
     """In the order in which they were looked at, whatever the clocks say; never none."""
+    acted: datetime | None = None
+    """When the first action was started; None if nothing was done."""
 
     @property
     def title(self) -> str:
@@ -75,9 +77,11 @@ class Quantity:
 
     @property
     def before_action(self) -> float | None:
-        """As it was just before acting."""
-        until = next((place for place, each in enumerate(self.points) if each.stage == "Verification"), None)
-        return _last(self.points[:until], "BeforeAction")
+        """As it was just before acting; a look at the next method or at the way back is none of before."""
+        looks = [each for each in self.points if each.stage == "BeforeAction"]
+        before = [each for each in looks if self.acted is None or each.time <= self.acted]
+        # Of looks in one second the first: what was done may have taken less.
+        return max(before, key=lambda each: each.time).value if before else None
 
     @property
     def afterwards(self) -> float | None:
@@ -108,6 +112,7 @@ def quantities(incident: Incident) -> tuple[Quantity, ...]:
             if _is_amount(value):
                 point = Point(round_.time, round_.stage, float(value))
                 points.setdefault((round_.runbook, diagnostic, field), []).append(point)
+    acted = status.attempts[0].start_time if status.attempts else None
     asked = [*hosts]  # evidence stands in the order in which it was asked for; maps come back in any
 
     def place(quantity: tuple[str, str, str]) -> tuple[int, str]:
@@ -115,7 +120,9 @@ def quantities(incident: Incident) -> tuple[Quantity, ...]:
         return asked.index(owner) if owner in hosts else len(asked), quantity[2]
 
     return tuple(
-        Quantity(runbook, f"{diagnostic}.{field}", UNITS[field], hosts.get((runbook, diagnostic), ""), tuple(seen))
+        Quantity(
+            runbook, f"{diagnostic}.{field}", UNITS[field], hosts.get((runbook, diagnostic), ""), tuple(seen), acted
+        )
         for (runbook, diagnostic, field), seen in sorted(points.items(), key=lambda each: place(each[0]))
         if field in UNITS
     )

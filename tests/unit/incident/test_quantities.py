@@ -23,6 +23,7 @@ from firstresponder.incident.quantities import (
     thresholds,
     worth_plotting,
 )
+from tests.unit.incident import test_scale
 from tests.unit.incident.test_measure import resolved
 from tests.unit.incident.test_playbook import BUSY, unavailable
 from tests.unit.incident.world import START, World, awaiting_approval, high_cpu
@@ -76,14 +77,16 @@ def test_all_values_of_a_quantity_are_scaled_alike() -> None:
     assert scale(quantity("h.latencySeconds", Unit.SECONDS, ("Triage", 0.002), ("Verification", 1.5))) == (1, "s")
 
 
-def test_the_three_numbers_are_the_last_of_their_stage_and_a_look_at_the_way_back_is_none_of_them() -> None:
+def test_the_three_numbers_are_the_last_of_their_stage_before_the_first_action_and_after_it() -> None:
     found = quantity(
         "processes.hostCpuPercent",
         Unit.PERCENT,
-        *(("Triage", 97), ("Triage", 96), ("BeforeAction", 95), ("BeforeAction", 94)),
+        *(("Triage", 97), ("Triage", 96), ("BeforeAction", 95), ("BeforeAction", 94), ("BeforeAction", 60)),
         *(("Verification", 50), ("Verification", 12), ("BeforeAction", 99)),
     )
-    assert (found.in_triage, found.before_action, found.afterwards) == (96, 94, 12)
+    acted = replace(found, acted=found.points[3].time)
+    assert (acted.in_triage, acted.before_action, acted.afterwards) == (96, 94, 12)
+    assert replace(acted, points=acted.points[4:]).before_action is None
     once = quantity("processes.hostCpuPercent", Unit.PERCENT, ("Triage", 97))
     assert (once.in_triage, once.before_action, once.afterwards) == (97, None, None)
 
@@ -91,8 +94,15 @@ def test_the_three_numbers_are_the_last_of_their_stage_and_a_look_at_the_way_bac
 def test_the_three_numbers_are_told_by_the_order_of_looks_though_a_clock_was_set_back() -> None:
     found = quantity("a.count", Unit.COUNT, ("Triage", 3), ("BeforeAction", 2), ("Verification", 1))
     back = [replace(each, time=each.time - timedelta(hours=place)) for place, each in enumerate(found.points)]
-    told = replace(found, points=tuple(back))
+    told = replace(found, points=tuple(back), acted=back[1].time)
     assert (told.in_triage, told.before_action, told.afterwards) == (3, 2, 1)
+
+
+def test_a_look_at_the_way_back_is_none_of_before_the_action_even_of_what_verification_does_not_measure() -> None:
+    found = {each.name: each for each in quantities(test_scale.offered().incident)}
+    assert [each.stage for each in found["replicas.count"].points] == ["Triage", "BeforeAction", "BeforeAction"]
+    points = [replace(each, value=float(place)) for place, each in enumerate(found["replicas.count"].points)]
+    assert replace(found["replicas.count"], points=tuple(points)).before_action == 1
 
 
 def test_what_a_playbook_measured_too_is_told_apart_from_its_runbook_s() -> None:
