@@ -19,7 +19,9 @@ from firstresponder.incident.findings import findings_text
 from firstresponder.incident.quantities import measured_table, quantities
 from firstresponder.incident.report import (
     Report,
+    judged_text,
     moment,
+    revisions,
     values_text,
     where_text,
 )
@@ -73,9 +75,9 @@ def _top(report: Report) -> Iterator[RenderableType]:
     rows: list[tuple[str, RenderableType]] = [("Where", where_text(incident))]
     if spec.alert is not None:
         rows.append(("Alert", spec.alert.name))
-    if (revision := incident.status.runbook_revision_ref) is not None:
+    for kind, revision in revisions(incident):
         git = f", Git {revision.git_revision}" if revision.git_revision else ""
-        rows.append(("Runbook", f"{revision.runbook}, revision {revision.name}{git}"))
+        rows.append((kind, f"{revision.runbook}, revision {revision.name}{git}"))
     cause = incident.status.root_cause
     if cause is not None and cause.summary:
         rows.append(("Cause", cause.summary))
@@ -170,7 +172,7 @@ def _verdicts(report: Report) -> Iterator[RenderableType]:
     for each in verdicts:
         likelihood = f" ({each.likelihood})" if each.likelihood is not None else ""
         table.add_row(
-            Text(f"{each.kind} {each.name}{likelihood}"),
+            Text(f"{each.kind} {judged_text(report.incident, each)}{likelihood}"),
             Text(each.verdict, style=_VERDICTS.get(each.verdict, "")),
             Text(each.because),
         )

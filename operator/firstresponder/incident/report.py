@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.base import JSON, condition, duration_text, format_time
-from firstresponder.api.incident import AttemptState, Incident, Phase
+from firstresponder.api.incident import AttemptState, HypothesisResult, Incident, Phase, RevisionReference
 from firstresponder.api.packet import DecisionPacket
 from firstresponder.expressions import format_value
 from firstresponder.incident.approve import approvers
@@ -133,6 +133,19 @@ def where_text(incident: Incident) -> str:
     spec = incident.spec
     facts = (f"{spec.type} of {spec.service}", hosts_text(incident), spec.severity, impact_text(incident))
     return " · ".join(fact for fact in facts if fact)
+
+
+def revisions(incident: Incident) -> list[tuple[str, RevisionReference]]:
+    """What led and decided, in that order, each with what it is called."""
+    status = incident.status
+    both = (("Playbook", status.playbook_revision_ref), ("Runbook", status.runbook_revision_ref))
+    return [(kind, revision) for kind, revision in both if revision is not None]
+
+
+def judged_text(incident: Incident, verdict: HypothesisResult) -> str:
+    """What was judged, by name; with whose it is where a playbook's and a runbook's stand side by side."""
+    owner = f", of {verdict.runbook}" if verdict.runbook is not None and len(revisions(incident)) > 1 else ""
+    return f"{verdict.name}{owner}"
 
 
 def values_text(values: dict[str, JSON], limit: int = 600) -> str:

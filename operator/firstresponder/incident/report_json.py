@@ -83,6 +83,7 @@ def document(report: Report) -> dict[str, JSON]:
         "samples_dropped": status.samples_dropped,
         "recommendations": [each.wire() for each in status.recommendations],
         "related_incidents": [each.wire() for each in status.related_incidents],
+        "playbook_revision": status.playbook_revision_ref.wire() if status.playbook_revision_ref is not None else None,
         "runbook_revision": status.runbook_revision_ref.wire() if status.runbook_revision_ref is not None else None,
         "parameters": dict(status.parameters),
         "conditions": [each.wire() for each in status.conditions],

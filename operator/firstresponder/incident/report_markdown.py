@@ -16,7 +16,9 @@ from firstresponder.incident.packet_text import PacketText
 from firstresponder.incident.quantities import measured_table, quantities
 from firstresponder.incident.report import (
     Report,
+    judged_text,
     moment,
+    revisions,
     values_text,
     where_text,
 )
@@ -63,9 +65,9 @@ def _top(report: Report) -> Iterator[str]:
     ]
     if (alert := incident.spec.alert) is not None:
         facts.append(("Alert", code(alert.name)))
-    if (revision := status.runbook_revision_ref) is not None:
+    for kind, revision in revisions(incident):
         git = f", Git {code(revision.git_revision)}" if revision.git_revision else ""
-        facts.append(("Runbook", f"{prose(revision.runbook)}, revision {code(revision.digest)}{git}"))
+        facts.append((kind, f"{prose(revision.runbook)}, revision {code(revision.digest)}{git}"))
     yield items(*facts)
 
 
@@ -188,7 +190,7 @@ def _verdicts_section(report: Report) -> Iterator[str]:
     yield "## What triage found"
     rows = (
         (
-            f"{each.kind} {code(each.name)}",
+            f"{each.kind} {code(judged_text(report.incident, each))}",
             str(each.likelihood) if each.likelihood is not None else "–",
             each.verdict,
             code(each.because),

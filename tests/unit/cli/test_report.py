@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
@@ -24,6 +25,7 @@ from firstresponder.incident.report_markdown import markdown
 from firstresponder.safety.markdown import code, prose
 from firstresponder.safety.neutralise import neutralise
 from tests.unit.incident import test_methods, test_scale
+from tests.unit.incident.test_playbook import BUSY, unavailable
 from tests.unit.incident.world import World, awaiting_approval, dry_run, incident, leak, recovered
 
 HOSTILE = (
@@ -205,6 +207,26 @@ def test_markdown_puts_the_packet_first_while_people_are_asked() -> None:
     text = markdown(reported(awaiting_approval()))
     assert text.index("## Decision packet") < text.index("## What was measured") < text.index("## Root cause")
     assert "What was tried" not in text
+
+
+def test_a_playbook_that_led_is_named_with_its_revision_and_what_it_judged() -> None:
+    world = unavailable(BUSY)
+    world.settle()
+    report = reported(world)
+    led, decided = world.incident.status.playbook_revision_ref, world.incident.status.runbook_revision_ref
+    assert led is not None
+    assert decided is not None
+    text, screen = markdown(report), on_terminal(incident_view(report, world.now), 200)
+    assert f"- **Playbook:** service-unavailable, revision `{led.digest}`\n- **Runbook:** high-cpu" in text
+    assert "| Hypothesis `busy, of service-unavailable` | 80 |" in text
+    assert re.search(rf"Playbook +service-unavailable, revision {led.name}", screen)
+    assert re.search(r"Hypothesis busy, of .*\nservice-unavailable \(80\) ", screen)
+    record = document(report)
+    assert record["playbook_revision"]["digest"] == led.digest
+    assert record["runbook_revision"]["digest"] == decided.digest
+    alone = reported(resolved())
+    assert "| Hypothesis `memory-leak` | 60 |" in markdown(alone)
+    assert document(alone)["playbook_revision"] is None
 
 
 def test_the_json_packet_has_the_fields_of_a_decision_packet() -> None:
