@@ -16,6 +16,7 @@ import yaml
 
 from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.base import GROUP, Resource
+from firstresponder.api.incident import Incident, IncidentStatus
 from firstresponder.api.kinds import KINDS
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.evidence.probe import Reason
@@ -169,6 +170,12 @@ def test_the_page_of_incidents_knows_every_condition_and_reason() -> None:
     said |= {("Triaged", "True", ANY_ESCALATION)}
     assert len(said) > 25
     assert conditions("incident") == said
+
+
+def test_the_page_of_incidents_knows_every_field_of_its_status() -> None:
+    fields = {str(field.alias) for field in IncidentStatus.model_fields.values()} - {"conditions"}
+    assert len(fields) > 20
+    assert [name for name in sorted(fields) if f"`{name}`" not in page(Incident)] == []
 
 
 def test_the_page_of_incidents_knows_every_event() -> None:

@@ -385,6 +385,8 @@ def told(world: World, text: str) -> Incident:
         entry["details"] = text
     for each in status["hypotheses"]:
         each["because"] = text
+    status["recommendations"] = [{"to": ["on-call"], "text": text}]
+    status["evidence"].append({**status["evidence"][0], "unavailable": {"reason": "Failed", "message": text}})
     for each in status["evidence"]:
         each["values"] = {"line | x": text, "nested": {"list": [text, text]}}
     for each in status.get("attempts", []):
