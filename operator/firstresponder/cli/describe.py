@@ -21,8 +21,8 @@ def describe(name: str, kubeconfig: str | None, context: str | None, namespace: 
     """Show an incident to a person.
 
     The first lines say what is wrong, what is proposed or happened, and what you must do. Then follow the escalation,
-    the decision packet, the attempts with their proof, the verification, what triage found and saw, the timeline and
-    the conditions.
+    the attempts with their proof, the verification, what was measured, the root cause, what triage found and saw, the
+    timeline, follow-ups, the decision packet (first of all these while an answer is waited for) and the conditions.
     """
     report = load(Cluster.connect(kubeconfig, context, namespace), name)
     console().print(incident_view(report, datetime.now(UTC)))

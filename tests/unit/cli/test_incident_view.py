@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from firstresponder.api.incident import Unavailable
+from firstresponder.cli.describe import describe
 from firstresponder.cli.incident_view import incident_view
 from firstresponder.incident.report import report_of
 from tests.unit.cli.test_report import HOSTILE, fix_failed, miner, resolved, told
@@ -53,6 +54,25 @@ def test_the_first_lines_say_what_is_wrong_what_is_proposed_and_what_to_do() -> 
 def test_an_escalation_begins_with_the_human_action() -> None:
     block = section(rendered(fix_failed(), 120), "Escalated")
     assert "Human Find out why the fix did not help; unmet criteria are listed. For on-call Reason FixFailed" in block
+
+
+def test_the_parts_come_in_the_order_that_the_help_says() -> None:
+    said = " ".join((describe.help or "").split()).partition("Then follow ")[2]
+    text, place = rendered(fix_failed(), 120), 0
+    for part, heading in (
+        ("the escalation", "Escalated"),
+        ("the attempts", "Attempt 1"),
+        ("the verification", "Verification"),
+        ("what was measured", "What was measured"),
+        ("the root cause", "Root cause"),
+        ("what triage found and saw", "What triage found"),
+        ("the timeline", "Timeline"),
+        ("the decision packet", "Decision packet"),
+        ("the conditions", "Conditions"),
+    ):
+        assert part in said, part
+        said = said.partition(part)[2]
+        place = text.index(f"\n{heading}", place)
 
 
 def test_a_waiting_incident_shows_its_packet_before_the_details_and_others_after_them() -> None:
