@@ -435,7 +435,7 @@ class IncidentStatus(StatusModel):
     evidence: Annotated[list[Evidence], Field(max_length=96, json_schema_extra=_ATOMIC)] = []
     """What was observed in triage."""
     samples: Annotated[list[Measurement], Field(max_length=64, json_schema_extra=_ATOMIC)] = []
-    """What was measured over time; of more rounds than fit the first, the last, and evenly some of those between."""
+    """What was measured over time; of more rounds than fit the last of each stage, and evenly some of the others."""
     samples_dropped: int = 0
     """How many rounds between were dropped."""
     hypotheses: Annotated[list[HypothesisResult], Field(max_length=96, json_schema_extra=_ATOMIC)] = []

@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError
 from firstresponder.api.approvalrequest import ApprovalRequest, Review
 from firstresponder.api.base import GROUP, JSON, VERSION, Resource
 from firstresponder.api.incident import Incident
+from firstresponder.cli.unreadable import first_problem
 from firstresponder.safety.neutralise import neutralise
 
 _DEFAULT_KUBECONFIG = "~/.kube/config"
@@ -244,9 +245,7 @@ def _read(kind: type[R], body: Any) -> R:
     try:
         return kind.model_validate(body)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        message = neutralise(f"{kind.__name__}: {field}: {first['msg']}", 500)
+        message = neutralise(f"{kind.__name__}: {first_problem(error)}", 500)
         raise Refused(f"{message} (is this plugin older than the operator?)") from None
 
 

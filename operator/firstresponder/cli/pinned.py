@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from firstresponder.api.incident import Incident
 from firstresponder.api.runbook import RunbookSpec, Triage, TriagePlaybookSpec
 from firstresponder.cli.cluster import Cluster, Refused
+from firstresponder.cli.unreadable import first_problem
 from firstresponder.runbooks.revision import holds
 from firstresponder.safety.neutralise import neutralise
 
@@ -25,6 +26,5 @@ def pinned(cluster: Cluster, incident: Incident) -> tuple[str, Triage]:
     try:
         return ref.runbook, kind.model_validate(data.get("spec"))
     except ValidationError as error:
-        first = error.errors()[0]
-        what = neutralise(f"spec.{'.'.join(map(str, first['loc']))}: {first['msg']}", 500)
+        what = neutralise(first_problem(error, "spec"), 500)
         raise Refused(f"ControllerRevision {ref.name}: {what} (was it stored by another version?)") from None

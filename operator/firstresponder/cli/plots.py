@@ -21,7 +21,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from firstresponder.api.base import duration_text
+from firstresponder.api.base import duration_text, elapsed_seconds
 from firstresponder.evidence.probe import Unit
 from firstresponder.expressions import format_number
 from firstresponder.incident.quantities import Point, Quantity, Threshold, amount, scale
@@ -181,7 +181,7 @@ def _draw(
     )
     if axis.wait is not None:
         asked, answered = axis.wait
-        waited = duration_text(int((answered - asked).total_seconds()))
+        waited = duration_text(elapsed_seconds(asked, answered))
         middle = (axis.place(asked) + axis.place(answered)) / 2
         axes.text(middle, 0.5, f"… {waited} …", transform=axes.get_xaxis_transform(), ha="center", color=_FAINT)
 

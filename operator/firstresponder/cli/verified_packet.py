@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.packet import BoundPacket, DecisionPacket, ShownPacket
+from firstresponder.cli.unreadable import first_problem
 from firstresponder.safety.digest import sha256_digest
 from firstresponder.safety.neutralise import neutralise
 
@@ -42,7 +43,7 @@ def verified_packet(request: ApprovalRequest) -> DecisionPacket:
     try:
         shown = ShownPacket.model_validate(spec.packet.get("shown") or {})
     except ValidationError as error:
-        raise Tampered(f"spec.packet.shown cannot be read: {_first(error)}") from None
+        raise Tampered(f"spec.packet.shown cannot be read: {neutralise(first_problem(error), 300)}") from None
     return DecisionPacket(bound=bound, shown=shown, digest=digest)
 
 
@@ -51,14 +52,10 @@ def _read(content: Any) -> BoundPacket:
     try:
         bound = BoundPacket.model_validate(content)
     except ValidationError as error:
+        problem = neutralise(first_problem(error), 300)
         raise Tampered(
-            f"spec.packet.bound cannot be read: {_first(error)} (is this plugin older than the operator?)"
+            f"spec.packet.bound cannot be read: {problem} (is this plugin older than the operator?)"
         ) from None
     if bound.wire() != content:
         raise Tampered("spec.packet.bound says something in a form that this plugin would show differently")
     return bound
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    return neutralise(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}", 300)

@@ -27,7 +27,7 @@ from firstresponder.evidence.probe import (
     unparseable,
 )
 from firstresponder.evidence.public_json import public_json
-from firstresponder.safety import CommandRefused, check_command, neutralise, redact
+from firstresponder.safety import CommandRefused, check_command, may_be_secret, neutralise
 
 JC_PARSERS = frozenset(
     {"dpkg-l", "free", "id", "iostat", "lsmod", "mpstat", "proc-diskstats", "proc-interrupts"}
@@ -66,7 +66,7 @@ def _parse(arguments: CommandArguments, output: CommandOutput, context: Context)
         return {"json": value}
     if arguments.output == "jc":
         return {"jc": _table(arguments, text)}
-    if redact(text) != text:
+    if may_be_secret(text):
         raise Unobserved(Reason.WITHHELD, "the output holds what could be a secret")
     if neutralise(text, OUTPUT_LIMIT, lines=True) != text:
         raise unparseable("the output has control characters")

@@ -24,7 +24,7 @@ from firstresponder.api.diagnostics import ConfigValueArguments
 from firstresponder.evidence.by_hand import ByHand
 from firstresponder.evidence.place import require_path
 from firstresponder.evidence.probe import Context, Probe, Reason, Unobserved, completed, unparseable
-from firstresponder.safety import neutralise, redact
+from firstresponder.safety import may_be_secret, neutralise
 from firstresponder.safety.markdown import code
 
 VALUE_LIMIT = 256
@@ -96,7 +96,7 @@ def _public(arguments: ConfigValueArguments, value: str) -> str:
 
 def _looks_secret(key: str, value: str) -> bool:
     names = [*re.split(r"[.\s]", key), key]
-    return any(redact(f"{name}={value}") != f"{name}={value}" for name in names) or redact(value) != value
+    return any(may_be_secret(value, name) for name in names)
 
 
 def _is_innocent(key: str) -> bool:

@@ -30,7 +30,7 @@ from firstresponder.evidence.probe import (
     unparseable,
 )
 from firstresponder.evidence.unit import require_unit_name
-from firstresponder.safety import redact, shown
+from firstresponder.safety import may_be_secret, shown
 from firstresponder.safety.markdown import code
 
 LINE_LIMIT = 1024
@@ -177,7 +177,7 @@ def _extracted(messages: list[str], patterns: dict[str, str]) -> dict[str, JSON]
         texts = Counter(find.group(1 if pattern.groups else 0) for find in finds if find is not None)
         del texts[None]  # of a group that took no part in the match
         text = max(texts, key=texts.__getitem__, default="")
-        if text and len(text) <= EXTRACT_LIMIT and redact(text) == text:
+        if text and len(text) <= EXTRACT_LIMIT and not may_be_secret(text):
             extracted[name] = text
     return extracted
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from firstresponder.api.base import JSON
-from firstresponder.safety import redact
+from firstresponder.safety import may_be_secret
 
 MAX_NUMBER = 2.0**53
 """Numbers beyond are not exact as the doubles that expressions use, and are left out."""
@@ -32,10 +32,9 @@ def _refuse(constant: str) -> None:
 def _public(value: Any, key: str, depth: int) -> JSON:
     match value:
         case str():
-            harmless = redact(value) == value and not _is_secret(key, value)
-            return value if harmless else None
+            return None if may_be_secret(value, key) else value
         case dict() if depth:
-            kept = {name: _public(each, name, depth - 1) for name, each in value.items() if redact(name) == name}
+            kept = {name: _public(each, name, depth - 1) for name, each in value.items() if not may_be_secret(name)}
             return {name: each for name, each in kept.items() if each is not None}
         case list() if depth:
             elements = [_public(each, key, depth - 1) for each in value]
@@ -43,10 +42,5 @@ def _public(value: Any, key: str, depth: int) -> JSON:
         case bool():
             return value
         case int() | float() if abs(value) <= MAX_NUMBER:
-            return None if _is_secret(key, str(value)) else value
+            return None if may_be_secret(str(value), key) else value
     return None
-
-
-def _is_secret(key: str, value: str) -> bool:
-    text = f"{key}={value}"
-    return redact(text) != text

@@ -22,7 +22,7 @@ from firstresponder.incident.explain import explain, setting_then
 from firstresponder.incident.look import evidence_of, values_of
 from firstresponder.incident.rehearse import outcome_of, rehearse
 from firstresponder.runbooks.parameters import resolve
-from firstresponder.safety import redact, shown
+from firstresponder.safety import may_be_secret, shown
 
 _DECIDED = ("cause", "action", "runbook", "desired", "methods", "recommend", "escalate", "verify_only")
 """What of an expectation a triage decides; criteria are judged later, on evidence that no status holds."""
@@ -173,14 +173,14 @@ class _Redaction:
             case list():
                 return [self._value(each) for each in value]
             case dict():
-                if any(isinstance(each, str | int) and _is_secret(f"{name}={each}") for name, each in value.items()):
+                if any(isinstance(each, str | int) and may_be_secret(str(each), name) for name, each in value.items()):
                     raise _MayBeSecret
                 return {self.text(name): self._value(each) for name, each in value.items()}
         return value
 
     def text(self, text: str) -> str:
         """Raises _MayBeSecret: what an expression reads is never altered but for whom it names."""
-        if _is_secret(text):
+        if may_be_secret(text):
             raise _MayBeSecret
         if text in self._units:
             return self._units[text]
@@ -207,10 +207,6 @@ class _Redaction:
 
 class _MayBeSecret(Exception):
     """The text holds what could be a secret or personal data."""
-
-
-def _is_secret(text: str) -> bool:
-    return redact(text) != text
 
 
 _PLACE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.:-]*[A-Za-z0-9_])?|::[0-9A-Fa-f:]*")

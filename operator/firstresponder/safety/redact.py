@@ -175,6 +175,11 @@ def redact(text: str) -> str:
     return "\n".join(_without_values(text.split("\n")))
 
 
+def may_be_secret(text: str, key: str | None = None) -> bool:
+    """Whether a text may not be kept: for what it is, or for what the key before it tells."""
+    return redact(text) != text or (key is not None and redact(f"{key}={text}") != f"{key}={text}")
+
+
 def _without_values(lines: list[str]) -> list[str]:
     """Line by line: the rest of a line that begins with a secret's key, what is indented below it, and the value of
     what a line before gave such a name."""

@@ -61,6 +61,12 @@ def test_one_of_a_version_that_wrote_runbooks_in_another_way_is_refused_and_a_pa
     assert 'class="limit"' not in drawn
 
 
+def test_one_without_a_spec_is_refused_by_that_name() -> None:
+    cluster, found = read({"other": 1})
+    with pytest.raises(Refused, match="spec: Input should be a valid dictionary"):
+        pinned(cluster, found)
+
+
 def test_an_incident_that_ended_before_triage_has_none() -> None:
     cluster, _ = read(None)
     with pytest.raises(Refused, match="has no runbook"):
