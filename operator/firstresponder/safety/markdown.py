@@ -17,6 +17,13 @@ _REFERENCE = re.compile(
 )
 """In words that GitHub and its like turn into something: people who are told, issues that a ``fixes`` before them
 closes, emoji, commits. They do so after rendering, where an escape is gone; only in code nothing is looked for."""
+_QUOTED = re.compile("\ue000([^\ue001]*)\ue001")
+"""No text has these characters once it is neutralised."""
+
+
+def quoted(text: str) -> str:
+    """A part of what prose is made of, without blanks, that is to be code in it."""
+    return f"\ue000{text}\ue001"
 
 
 def prose(text: str) -> str:
@@ -30,11 +37,17 @@ def prose(text: str) -> str:
 
 
 def _word(word: str) -> str:
-    if not _REFERENCE.search(word):
-        return _MARKUP.sub(lambda match: "\\" + match[0], word)
-    reference = word.lstrip("(").rstrip(".,;:!?)")
-    before, _, after = word.partition(reference)
+    if not _REFERENCE.search(_QUOTED.sub("\ue000", word)):
+        parts = enumerate(_QUOTED.split(word))  # every other one is quoted
+        return "".join(code(part) if index % 2 else _escaped(part) for index, part in parts)
+    whole = _QUOTED.sub(lambda match: match[1], word)  # no code span can stand in another
+    reference = whole.lstrip("(").rstrip(".,;:!?)")
+    before, _, after = whole.partition(reference)
     return f"{before}{code(reference)}{after}"
+
+
+def _escaped(text: str) -> str:
+    return _MARKUP.sub(lambda match: "\\" + match[0], text)
 
 
 def code(text: str) -> str:

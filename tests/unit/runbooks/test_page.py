@@ -220,3 +220,12 @@ def test_whoever_did_nothing_is_told_that_it_did_not_recover() -> None:
     (failed,) = re.findall("^If it failed: .*$", rendered("network-diagnostics"), re.MULTILINE)
     assert failed.startswith("If it failed: **STOP:** `NotRecovered`. Tell on-call: ")
     assert failed.count("NotRecovered") == 1
+
+
+def test_a_value_that_is_named_beside_a_mention_leaves_no_code_span() -> None:
+    def change(spec: dict[str, Any]) -> None:
+        action = "Write to team@x.$(processes.top.unit), see #1$(oom.count) and api_$(oom.count)_x."
+        spec["verify"]["onFailure"]["escalate"]["humanAction"] = action
+
+    said = "Write to `team@x.processes.top.unit`, see `#1oom.count` and api\\_`oom.count`\\_x. If nothing was done"
+    assert said in rendered(change=change)

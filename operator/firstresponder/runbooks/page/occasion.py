@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,11 +18,9 @@ from firstresponder.runbooks.arguments import rendered
 from firstresponder.runbooks.names import compiled, free_of_evidence, names_in
 from firstresponder.runbooks.parameters import ResolvedParameters, resolve
 from firstresponder.safety import neutralise
-from firstresponder.safety.markdown import code, prose
+from firstresponder.safety.markdown import prose, quoted
 
 _LONGEST = 8192
-_SPAN = re.compile("\ue000([0-9]+)\ue001")
-"""The place of a code span in a text; no text has these characters once it is neutralised."""
 
 
 class Unusable(ValueError):
@@ -80,14 +77,7 @@ class Occasion:
 
     def text(self, template: str) -> str:
         """The template as Markdown; what has to be seen first is named, as code."""
-        spans: list[str] = []
-
-        def missing(path: str) -> str:
-            spans.append(code(path))
-            return f"\ue000{len(spans) - 1}\ue001"
-
-        plain = render_text(neutralise(" ".join(template.split()), _LONGEST), self.scope, missing)
-        return _SPAN.sub(lambda match: spans[int(match[1])], prose(plain))
+        return prose(render_text(neutralise(" ".join(template.split()), _LONGEST), self.scope, quoted))
 
     def argument(self, template: str) -> str:
         """The template as an argument of a command. Raises Unusable."""
