@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.testbed.hosts import RUNS, Host, Hosts
+from tests.testbed.hosts import RUNS, Host, Hosts, cgroups_of
 from tests.testbed.processes import wait_until
 
 
@@ -138,6 +138,7 @@ def test_nothing_outlives_the_process_that_started_a_host(how: signal.Signals) -
         run = Path(started["observe_key"]).parent.parent
         assert run.parent == RUNS
         assert processes_of(run)
+        assert cgroups_of(run)
         process.send_signal(how)
         process.wait(30)
     wait_until(lambda: not processes_of(run), 10, "the host's processes ending")
@@ -146,7 +147,7 @@ def test_nothing_outlives_the_process_that_started_a_host(how: signal.Signals) -
         assert not run.exists()
     with Hosts():
         assert not run.exists()
-        assert not list(Path("/sys/fs/cgroup").glob(f"**/firstresponder-{run.name}-*"))
+        assert not cgroups_of(run)
 
 
 def processes_of(run: Path) -> list[str]:

@@ -352,8 +352,12 @@ def _remove_leftovers() -> None:
     for directory in RUNS.glob("*-*-*"):
         pid, started, _ = directory.name.split("-")
         if _start_time(int(pid)) != started:
-            cgroups = [root.glob(f"firstresponder-{directory.name}-*") for root in _cgroup_roots()]
-            _remove(directory, list(itertools.chain.from_iterable(cgroups)))
+            _remove(directory, cgroups_of(directory))
+
+
+def cgroups_of(run: Path) -> list[Path]:
+    """The control groups of a run's hosts, which stand at the top: below them systemd makes and removes its own."""
+    return [cgroup for root in _cgroup_roots() for cgroup in root.glob(f"firstresponder-{run.name}-*")]
 
 
 def _remove(directory: Path, cgroups: list[Path]) -> None:
