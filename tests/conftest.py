@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,10 @@ from hypothesis import settings
 # How long an example takes depends on what else this machine does; no test asserts time.
 settings.register_profile("firstresponder", deadline=None)
 settings.load_profile("firstresponder")
+
+# A shell without job control has what it starts in the background ignore Ctrl-C, which a program inherits from its
+# parent; those that the tests start must hear it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["tests.testbed.fixtures", "tests.testbed.host_fixtures"]
 
