@@ -102,7 +102,8 @@ class ActionType:
     """What the host is asked for, in order. Raises ValueError as ``Given.render`` does."""
     by_hand: Callable[[Action, Callable[[str], str]], tuple[Step, ...]]
     """What a person does instead, in order. Templates are filled in as arguments by the second, ``Given.render``, and
-    a number that was worked out is the shell's variable ``instances``."""
+    a number that was worked out is the shell's variable ``instances``. Raises ValueError as ``steps`` does: what no
+    host takes, no person is told to run."""
     tool: str | None = None
     """The program that does it on the host, where people know it by name."""
     preview: Callable[[Action, Given], HostAction | None] = lambda _action, _given: None

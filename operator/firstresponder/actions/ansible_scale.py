@@ -6,7 +6,6 @@ The order names the digest of the project that was run dry and the size of the p
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Sequence
 
 from firstresponder.actions.action import ActionType, Given, HostAction, Step, kebab
@@ -17,6 +16,24 @@ _PREVIEW_SECONDS = 120.0
 _RECAP = re.compile(r"^PLAY RECAP \**\s*$")
 _COUNT = re.compile(r"\b(changed|skipped|rescued|ignored)=([0-9]+)")
 _DIFFERENCES = ("+", "-")
+_PATH = re.compile(r"(?!(.*/)?\.\.(/|$))[A-Za-z0-9_.][A-Za-z0-9_./-]{0,254}")
+_BELOW = "a path below the project folder that the control node declares, such as"
+SHAPES = {
+    "playbook": (_PATH, f"{_BELOW} playbooks/api.yml"),
+    "inventory": (_PATH, f"{_BELOW} inventories/production"),
+    "variable": (
+        re.compile(r"(?!ansible_)[A-Za-z_][A-Za-z0-9_]{0,63}"),
+        "the name of a variable such as api_instances; those that begin with ansible_ are Ansible's own",
+    ),
+    "group": (re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"), "the name of a group, such as api"),
+}
+"""What hosts take in each field (host/actions/ansible-scale), and that in words."""
+
+
+def shape_problem(field: str, text: str) -> str | None:
+    """Why no host takes the text in that field; None if one could."""
+    shape, what = SHAPES[field]
+    return None if shape.fullmatch(text) else f"{text!r} is not {what}"
 
 
 def _scale(action: Action) -> AnsibleScale:
@@ -28,15 +45,17 @@ def _arguments(action: Action, given: Given) -> tuple[str, ...]:
     scale, count = _scale(action), given.count
     if count is None:
         raise ValueError("the desired count is not known")
-    return (
-        given.render(scale.playbook),
-        given.render(scale.inventory),
-        ",".join(scale.tags),
-        given.render(scale.variable),
-        given.render(scale.group),
-        str(count.current),
-        str(count.desired),
-    )
+    playbook, inventory, variable, group = _words(scale, given.render)
+    return (playbook, inventory, ",".join(scale.tags), variable, group, str(count.current), str(count.desired))
+
+
+def _words(scale: AnsibleScale, render: Callable[[str], str]) -> list[str]:
+    """The fields that have a shape, in their order. Raises ValueError."""
+    words = {field: render(getattr(scale, field)) for field in SHAPES}
+    for field, word in words.items():
+        if problem := shape_problem(field, word):
+            raise ValueError(f"{field}: {problem}")
+    return list(words.values())
 
 
 def _target(action: Action, given: Given) -> str:
@@ -71,13 +90,13 @@ def _gaps(lines: Sequence[str]) -> str | None:
 
 def _by_hand(action: Action, render: Callable[[str], str]) -> tuple[Step, ...]:
     scale = _scale(action)
-    variable = render(scale.variable)
-    tags = [f"--tags {shlex.quote(','.join(scale.tags))}"] if scale.tags else []
+    playbook, inventory, variable, _ = _words(scale, render)
+    tags = [f"--tags {','.join(scale.tags)}"] if scale.tags else []
     given = [
-        f"--inventory {shlex.quote(render(scale.inventory))}",
+        f"--inventory {inventory}",
         f'--extra-vars "{{\\"{variable}\\": ${{instances:?}}}}"',
         *tags,
-        shlex.quote(render(scale.playbook)),
+        playbook,
     ]
     # As the account that the host's owner declared for it, in the folder that he declared (host/README.md).
     user = '--user="$(sed -n s/^user=//p /etc/firstresponder/ansible)"'

@@ -24,20 +24,21 @@ def _command(action: Action) -> Command:
     return action.command
 
 
-def _argv(action: Action, given: Given) -> tuple[str, ...]:
-    argv = tuple(given.render(word) for word in _command(action).argv)
+def _argv(action: Action, render: Callable[[str], str]) -> tuple[str, ...]:
+    """Raises ValueError."""
+    argv = tuple(render(word) for word in _command(action).argv)
     if problem := words_problem(argv):
         raise ValueError(problem)
     return argv
 
 
 def _steps(action: Action, given: Given) -> tuple[HostAction, ...]:
-    return (HostAction("command", _argv(action, given), duration_seconds(_command(action).timeout)),)
+    return (HostAction("command", _argv(action, given.render), duration_seconds(_command(action).timeout)),)
 
 
 def _by_hand(action: Action, render: Callable[[str], str]) -> tuple[Step, ...]:
     command = _command(action)
-    argv = shlex.join(render(word) for word in command.argv)
+    argv = shlex.join(_argv(action, render))
     stop = f"STOP if `status` is not 0, or after {command.timeout}; do not repeat it."
     return (Step(f"Run {argv}", f'sudo {argv}; echo "status=$?"', stop, changes=True),)
 
@@ -46,7 +47,7 @@ TYPE = ActionType(
     name="command",
     verb="run",
     reported="run_command",
-    target=lambda action, given: " ".join(_argv(action, given)),
+    target=lambda action, given: " ".join(_argv(action, given.render)),
     steps=_steps,
     by_hand=_by_hand,
 )

@@ -14,14 +14,18 @@ LEAST_RETENTION = 3600
 """Seconds. A younger journal is evidence of what goes on, and no host deletes it."""
 
 
-def _arguments(method: Method, given: Given) -> tuple[str, ...]:
+def _arguments(method: Method, render: Callable[[str], str]) -> tuple[str, ...]:
+    """Raises ValueError."""
     if method.journal_vacuum is not None:
-        retention = int(duration_seconds(given.render(method.journal_vacuum.older_than)))
+        retention = math.ceil(duration_seconds(render(method.journal_vacuum.older_than)))
         if retention < LEAST_RETENTION:
             raise ValueError(f"{method.name}: a retention of {retention} s is less than the hour that no host deletes")
         return (str(retention),)
     if method.logrotate is not None:
-        return (given.render(method.logrotate.config),)
+        config = render(method.logrotate.config)
+        if not config.startswith("/"):
+            raise ValueError(f"{method.name}: {config!r} is not an absolute path")
+        return (config,)
     return ()
 
 
@@ -30,7 +34,7 @@ def _steps(action: Action, given: Given) -> tuple[HostAction, ...]:
     return tuple(
         HostAction(
             name=kebab(method.given[0]),
-            arguments=_arguments(method, given),
+            arguments=_arguments(method, given.render),
             timeout=duration_seconds(method.timeout),
             method=method.name,
         )
@@ -55,12 +59,12 @@ _LOST = {"journalVacuum": "Of a file that spans that moment, younger messages go
 
 
 def _command(method: Method, render: Callable[[str], str]) -> str:
-    if method.journal_vacuum is not None:
-        # It goes by a file's oldest message; host/actions/journal-vacuum, by its newest one.
-        retention = math.ceil(duration_seconds(render(method.journal_vacuum.older_than)))
-        return f"sudo journalctl --vacuum-time={retention}s"
-    if method.logrotate is not None:
-        return f"sudo logrotate --force {shlex.quote(render(method.logrotate.config))}"
+    match method.given, _arguments(method, render):
+        case ["journalVacuum"], (retention,):
+            # It goes by a file's oldest message; host/actions/journal-vacuum, by its newest one.
+            return f"sudo journalctl --vacuum-time={retention}s"
+        case ["logrotate"], (config,):
+            return f"sudo logrotate --force {shlex.quote(config)}"
     return "sudo systemd-tmpfiles --clean"
 
 

@@ -14,6 +14,12 @@ from firstresponder.api.runbook import Action, RestartUnit
 
 _SETTLE_SECONDS = 5
 _INVOCATION = re.compile(r"^[0-9a-f]{32}$")
+_SERVICE = re.compile(r"[A-Za-z0-9@_.:][A-Za-z0-9@_.:\\-]{0,199}\.service")
+
+
+def unit_problem(unit: str) -> str | None:
+    """Why no host takes it (host/actions/restart-unit); None if one could. A pattern would restart all that match."""
+    return None if _SERVICE.fullmatch(unit) else f"{unit!r} is not the name of one service, such as nginx.service"
 
 
 def _restart(action: Action) -> RestartUnit:
@@ -29,8 +35,16 @@ def _companions(action: Action) -> tuple[Companion, ...]:
     return (Companion(_evidence(action), "unit", UnitArguments(unit=_restart(action).unit)),)
 
 
+def _unit(action: Action, render: Callable[[str], str]) -> str:
+    """Raises ValueError."""
+    unit = render(_restart(action).unit)
+    if problem := unit_problem(unit):
+        raise ValueError(problem)
+    return unit
+
+
 def _target(action: Action, given: Given) -> str:
-    return given.render(_restart(action).unit)
+    return _unit(action, given.render)
 
 
 def _unfit(action: Action, given: Given) -> str | None:
@@ -60,20 +74,20 @@ def _changed(action: Action, order: Order, seen: Seen) -> str | None:
 
 def _by_hand(action: Action, render: Callable[[str], str]) -> tuple[Step, ...]:
     """The same looks as the host's own program (host/actions/restart-unit)."""
-    restart = _restart(action)
-    unit = shlex.quote(render(restart.unit))
-    show = f"systemctl show --property=LoadState,ActiveState,InvocationID,Job -- {unit}"
+    unit, timeout = _unit(action, render), _restart(action).timeout
+    quoted = shlex.quote(unit)
+    show = f"systemctl show --property=LoadState,ActiveState,InvocationID,Job -- {quoted}"
     return (
         Step(
             "See which instance runs",
             show,
-            "Go on if it says `LoadState=loaded` and `Job=` with nothing behind it, for else somebody restarts it now. "
-            "Keep the `InvocationID`.",
+            "Go on if it says `LoadState=loaded` and `Job=` with nothing behind it, for else somebody restarts it now: "
+            "STOP otherwise. Keep the `InvocationID`.",
         ),
         Step(
-            f"Restart {render(restart.unit)}",
-            f"sudo systemctl restart --show-transaction --no-ask-password -- {unit}",
-            f"If it has not come back after {restart.timeout}, or the unit's own time-outs where they are longer: "
+            f"Restart {unit}",
+            f"sudo systemctl restart --show-transaction --no-ask-password -- {quoted}",
+            f"If it has not come back after {timeout}, or the unit's own time-outs where they are longer: "
             "STOP. systemd goes on with it; do not cancel it, do not repeat it.",
             changes=True,
         ),

@@ -29,11 +29,6 @@ _LIST = (
 )
 
 
-def below_project(path: str) -> bool:
-    """Whether a path leads to something in the project folder, whatever that is: neither elsewhere nor an option."""
-    return not path.startswith(("/", "-")) and ".." not in path.split("/")
-
-
 def _argv(arguments: InventoryArguments, context: Context) -> tuple[str, ...]:
     del context
     return ("sh", "-c", _LIST, "inventory", _path(arguments))
@@ -41,7 +36,7 @@ def _argv(arguments: InventoryArguments, context: Context) -> tuple[str, ...]:
 
 def _path(arguments: InventoryArguments) -> str:
     """Raises Unobserved(BadArgument)."""
-    if not re.fullmatch(r"[A-Za-z0-9_./-]+", arguments.path) or not below_project(arguments.path):
+    if not re.fullmatch(r"(?![-/])[A-Za-z0-9_./-]+", arguments.path) or ".." in arguments.path.split("/"):
         text = f"path: {arguments.path!r} is not a path in the project, such as inventories/production"
         raise Unobserved(Reason.BAD_ARGUMENT, text)
     return arguments.path

@@ -11,9 +11,11 @@ from datetime import timedelta
 import re2
 from pydantic import BaseModel
 
+from firstresponder.actions.ansible_scale import SHAPES, shape_problem
 from firstresponder.actions.catalogue import TYPES
 from firstresponder.actions.command import words_problem
 from firstresponder.actions.free_space import LEAST_RETENTION
+from firstresponder.actions.restart_unit import unit_problem
 from firstresponder.api.base import JSON, duration_seconds, duration_text, seconds
 from firstresponder.api.diagnostics import Diagnostic
 from firstresponder.api.runbook import (
@@ -27,7 +29,6 @@ from firstresponder.api.runbook import (
     TriagePlaybookSpec,
 )
 from firstresponder.evidence.catalogue import PROBES
-from firstresponder.evidence.inventory import below_project
 from firstresponder.expressions import (
     RESERVED_NAMES,
     ExpressionError,
@@ -46,7 +47,6 @@ from firstresponder.runbooks.truth import neither_true_nor_false, variables_that
 from firstresponder.runbooks.winning import hopeless
 
 _DAY_SECONDS = 86400
-_NOT_BELOW = "must be a path below the project folder that the control node declares"
 _NAMELESS = ("methods", "command")
 """Types that no class is named like: what they may do differs from one to the next."""
 _ARGUMENTS = re.compile(
@@ -425,9 +425,11 @@ def _argument_values(spec: RunbookSpec) -> Iterator[Problem]:
     """Arguments that are written out and that no host would accept."""
     for index, action in enumerate(spec.actions):
         path = f"spec.actions[{index}]"
+        restart = action.restart_unit
+        if restart is not None and "$(" not in restart.unit and (problem := unit_problem(restart.unit)):
+            yield Problem(f"{path}.restartUnit.unit", problem)
         if action.command is not None:
-            # What a template becomes is not known here; it is judged again when the packet is made.
-            words = tuple(re.sub(r"\$\([^()]*\)", "x", word) for word in action.command.argv)
+            words = tuple(map(_filled, action.command.argv))
             if not action.command.argv[0].startswith("$(") and (problem := words_problem(words)):
                 yield Problem(f"{path}.command.argv", problem)
         for number, method in enumerate(action.methods or ()):
@@ -446,13 +448,15 @@ def _argument_values(spec: RunbookSpec) -> Iterator[Problem]:
         yield from _timeouts(action, path)
 
 
+def _filled(template: str) -> str:
+    """What a template becomes is not known here; it is judged again when the packet is made."""
+    return re.sub(r"\$\([^()]*\)", "x", template)
+
+
 def _scale(spec: RunbookSpec, action: Action, scale: AnsibleScale, path: str) -> Iterator[Problem]:
-    for field in ("playbook", "inventory"):
-        value = getattr(scale, field)
-        if not below_project(value):
-            yield Problem(f"{path}.{field}", f"{value} {_NOT_BELOW}")
-    if scale.variable.startswith("ansible_"):
-        yield Problem(f"{path}.variable", f"{scale.variable} is Ansible's own: use a variable of the playbook's")
+    for field in SHAPES:
+        if problem := shape_problem(field, _filled(getattr(scale, field))):
+            yield Problem(f"{path}.{field}", problem)
     counted = [each.inventory for each in spec.diagnostics if each.inventory is not None and each.role == action.role]
     if (scale.inventory, scale.group) not in [(each.path, each.group) for each in counted]:
         text = f"no inventory diagnostic of role {action.role} counts {scale.group} of {scale.inventory}: add one"

@@ -22,7 +22,7 @@ def action(**kind: Any) -> Action:
 
 
 def given(**more: Any) -> Given:
-    values = {"service": "api", "retention": "7d", "short": "30m", "empty": ""}
+    values = {"service": "api", "retention": "7d", "short": "30m", "empty": "", "evil": 'x"; reboot; "'}
     return Given(lambda text: re.sub(r"\$\((\w+)\)", lambda m: values[m[1]], text), more.pop("seen", {}), **more)
 
 
@@ -185,6 +185,38 @@ def test_a_command_is_one_line_whose_words_can_be_told_apart(argv: list[str], pr
     else:
         with pytest.raises(ValueError, match=problem):
             TYPES["command"].steps(command, given())
+
+
+def scale(**changed: str) -> Action:
+    assert SCALE.ansible_scale is not None
+    return action(ansibleScale={**SCALE.ansible_scale.wire(), **changed})
+
+
+@pytest.mark.parametrize(
+    ("asked", "problem"),
+    [
+        (action(restartUnit={"unit": "*"}), "is not the name of one service"),
+        (action(restartUnit={"unit": "$(evil)"}), "is not the name of one service"),
+        (action(restartUnit={"unit": "-H"}), "is not the name of one service"),
+        (scale(variable="$(evil)"), "variable: .* is not the name of a variable"),
+        (scale(variable="`reboot`"), "variable: .* is not the name of a variable"),
+        (scale(variable="ansible_user"), "variable: .* Ansible's own"),
+        (scale(playbook="$(evil).yml"), "playbook: .* is not a path below"),
+        (scale(playbook="--extra-vars=x"), "playbook: .* is not a path below"),
+        (scale(playbook="a/../../x.yml"), "playbook: .* is not a path below"),
+        (scale(inventory="/etc/ansible/hosts"), "inventory: .* is not a path below"),
+        (scale(group="$(evil)"), "group: .* is not the name of a group"),
+        (methods({"journalVacuum": {"olderThan": "$(short)"}}), "less than the hour"),
+        (methods({"logrotate": {"config": "$(evil)"}}), "is not an absolute path"),
+        (action(command={"argv": ["/bin/flush", "$(evil)"]}), "white space"),
+    ],
+)
+def test_what_no_host_takes_is_neither_asked_for_nor_told_to_a_person(asked: Action, problem: str) -> None:
+    everything = given(seen={"x/unit": UNIT}, count=Count(4, 6), methods=tuple(asked.methods or ()))
+    with pytest.raises(ValueError, match=problem):
+        TYPES[asked.type].steps(asked, everything)
+    with pytest.raises(ValueError, match=problem):
+        TYPES[asked.type].by_hand(asked, everything.render)
 
 
 @pytest.mark.parametrize("kind", [*METHODS, "restartUnit", "ansibleScale"])

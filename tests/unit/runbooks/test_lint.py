@@ -61,6 +61,10 @@ def test_a_shipped_runbook_has_no_problem(path: Path) -> None:
             "spec.actions[0].restartUnit.unit: $(oom) comes from evidence",
         ),
         (
+            lambda s: s["actions"][0]["restartUnit"].update(unit="*.service"),
+            "spec.actions[0].restartUnit.unit: '*.service' is not the name of one service",
+        ),
+        (
             lambda s: s["diagnostics"][1]["journal"].update(match="(("),
             "spec.diagnostics[1].journal.match: not a usable",
         ),
@@ -175,16 +179,20 @@ def test_a_problem_of_methods_is_named_by_its_field(change: Change, problem: str
         ),
         (
             lambda a: a["ansibleScale"].update(playbook="../x.yml"),
-            "ansibleScale.playbook: ../x.yml must be a path below",
+            "ansibleScale.playbook: '../x.yml' is not a path below",
         ),
-        (lambda a: a["ansibleScale"].update(inventory="/etc/x"), "ansibleScale.inventory: /etc/x must be a path below"),
+        (lambda a: a["ansibleScale"].update(inventory="/etc/x"), "ansibleScale.inventory: '/etc/x' is not a path"),
         (
             lambda a: a["ansibleScale"].update(variable="$(replicas.count)"),
             "ansibleScale.variable: $(replicas) comes from evidence",
         ),
         (
             lambda a: a["ansibleScale"].update(variable="ansible_user"),
-            "ansibleScale.variable: ansible_user is Ansible's",
+            "ansibleScale.variable: 'ansible_user' is not the name",
+        ),
+        (
+            lambda a: a["ansibleScale"].update(variable="$(group)`id`"),
+            "ansibleScale.variable: 'x`id`' is not the name of a variable",
         ),
         (lambda a: a["ansibleScale"].pop("group"), "ansibleScale.group: missing: "),
         (

@@ -8,7 +8,7 @@ from firstresponder.actions.action import Step, kebab
 from firstresponder.actions.catalogue import TYPES
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.runbook import Action, RunbookSpec
-from firstresponder.runbooks.page.occasion import Occasion
+from firstresponder.runbooks.page.occasion import Occasion, Unusable
 from firstresponder.runbooks.page.outcome import follows, halt
 from firstresponder.safety.markdown import code, fenced, items, prose, table
 
@@ -52,7 +52,10 @@ def _action(occasion: Occasion, action: Action) -> Iterator[str]:
             for each in action.preconditions
         )
         yield table(("Has to be true", "Requires", "False or unknown"), rows)
-    steps = TYPES[action.type].by_hand(action, occasion.argument)
+    try:
+        steps = TYPES[action.type].by_hand(action, occasion.argument)
+    except ValueError as error:
+        raise Unusable(f"action {action.name}: {error}") from None
     for number, step in enumerate(steps, 1):
         yield from _step(occasion, number, step)
     yield "At the end, on that host; keep the line that it prints for the verification:"
