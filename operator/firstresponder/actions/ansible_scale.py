@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from firstresponder.actions.action import ActionType, Given, HostAction, Step, kebab
 from firstresponder.api.base import duration_seconds
 from firstresponder.api.runbook import Action, AnsibleScale
+from firstresponder.safety.markdown import code
 
 _PREVIEW_SECONDS = 120.0
 _RECAP = re.compile(r"^PLAY RECAP \**\s*$")
@@ -105,8 +106,8 @@ def _by_hand(action: Action, render: Callable[[str], str]) -> tuple[Step, ...]:
         Step(
             "Set the number",
             'cd "$(sed -n s/^project=//p /etc/firstresponder/ansible)"\ninstances=',
-            f"Write the number behind `instances=`, and count once more: STOP unless there still are "
-            f"`{' '.join(scale.current.split())}`.",
+            "Write the number behind `instances=`, and count once more: STOP unless there still are "
+            f"{code(' '.join(scale.current.split()))}.",
         ),
         Step(
             "Preview",

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from firstresponder.safety.neutralise import neutralise
+
 _MARKUP = re.compile(r"([\\`*_#\[\]<>|~&$])|(?<=:)(//)|(?<=www)(\.)", re.IGNORECASE)
 _BLOCK = re.compile(r"^([+=:-]|[0-9]+(?=[.)]))")
 _REFERENCE = re.compile(
@@ -17,6 +19,8 @@ _REFERENCE = re.compile(
 )
 """In words that GitHub and its like turn into something: people who are told, issues that a ``fixes`` before them
 closes, emoji, commits. They do so after rendering, where an escape is gone; only in code nothing is looked for."""
+_LONGEST = 1 << 20
+"""Characters of a code span: more than anything that a resource can hold."""
 _QUOTED = re.compile("\ue000([^\ue001]*)\ue001")
 """No text has these characters once it is neutralised."""
 
@@ -51,9 +55,11 @@ def _escaped(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """Text in a code span that it cannot leave (CommonMark 0.31, section 6.1). Empty text is a dash."""
+    """Text in a code span that it cannot leave (CommonMark 0.31, section 6.1), in one line: an empty line would end
+    the span, and a control character would act where the page is read as it is. Empty text is a dash."""
     if not text.strip():
         return "–"
+    text = neutralise(text, _LONGEST)
     fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     padding = " " if text[0] in "` " or text[-1] in "` " else ""
     return f"{fence}{padding}{text}{padding}{fence}"

@@ -166,7 +166,7 @@ def test_without_tests_a_service_has_to_be_given() -> None:
     assert "`TARGET`" in rendered(change=lambda spec: spec.pop("tests"), service="api")
 
 
-HOSTILE = "a | b ` # <script>alert(1)</script> [x](http://evil) **STOP:** $(service) ~~~"
+HOSTILE = "a | b ` # <script>alert(1)</script> [x](http://evil) **STOP:** $(service) ~~~\n\n# b\n\n```\n\x1b[31m\u202e"
 
 
 def test_no_text_of_a_runbook_acts_as_markup() -> None:
@@ -179,15 +179,40 @@ def test_no_text_of_a_runbook_acts_as_markup() -> None:
             spec["actions"][0]["approval"]["prompt"] = text
             spec["actions"][0]["rollback"]["plan"] = text
             spec["actions"][0]["risk"]["userImpact"] = text
+            spec["match"] = {"types": [text], "alerts": [text]}
+            spec["tests"]["hosts"]["target"]["expectedUnits"] = [text]
+            spec["roles"][1]["selector"]["matchLabels"] = {text: "x"}
+            spec["diagnostics"][2]["journal"]["extract"]["request"] = text
+            evil = {"name": "evil", "type": "string", "default": "x", "minimum": text, "fromAlertLabel": text}
+            spec["parameters"].append({**evil, "pattern": f"x|{re.escape(text)}"})
+            quoted = "".join(each for each in text if each.isprintable())
+            spec["guards"][0]["when"] = f"service == '{quoted}'"
+            spec["actions"][1]["ansibleScale"]["current"] = f"service == '{quoted}' ? 1.0 : 2.0"
 
         return change
+
+    def printed(text: str) -> str:
+        found = runbook(change=told(text))
+        described = found.metadata.model_copy(update={"annotations": {"kubernetes.io/description": text}})
+        found = found.model_copy(update={"metadata": described})
+        return page(found, occasion_of(found.spec))
 
     def structure(text: str) -> list[str]:
         tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
         inside = (child for token in tokens for child in token.children or [])
         return [f"{each.type} {each.tag}" for each in (*tokens, *inside) if each.type not in {"text", "text_special"}]
 
-    assert structure(rendered(change=told(HOSTILE))) == structure(rendered(change=told("harmless")))
+    hostile = printed(HOSTILE)
+    assert structure(hostile) == structure(printed("harmless"))
+    assert all(each.isprintable() for each in hostile.splitlines())
+
+
+@pytest.mark.parametrize("word", ["x\nreboot", "x\x1b[201~", "x\u202e"])
+def test_no_command_has_a_character_that_a_terminal_would_obey(word: str) -> None:
+    with pytest.raises(Unusable, match="holds control or invisible characters"):
+        rendered(change=lambda spec: spec["roles"][1]["selector"].update(matchLabels={"role": word}))
+    with pytest.raises(Unusable, match=r"action restart: .* holds control or invisible characters"):
+        rendered(change=lambda spec: spec["actions"][0]["restartUnit"].update(unit=word))
 
 
 def test_in_mode_observe_an_action_is_only_proposed() -> None:

@@ -82,9 +82,12 @@ class Occasion:
     def argument(self, template: str) -> str:
         """The template as an argument of a command. Raises Unusable."""
         try:
-            return render_argument(template, self.scope, self._free)
+            argument = render_argument(template, self.scope, self._free)
         except TemplateError as error:
             raise Unusable(str(error)) from None
+        if not argument.isprintable():  # a terminal that it is pasted into would obey it
+            raise Unusable(f"{argument!r} holds control or invisible characters")
+        return argument
 
     def commands(self, diagnostic: Diagnostic, *, verifying: bool) -> str:
         """What a person runs to see what the diagnostic sees. Raises Unusable."""

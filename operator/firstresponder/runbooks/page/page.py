@@ -15,9 +15,11 @@ from firstresponder.runbooks.page.occasion import Occasion
 from firstresponder.runbooks.page.outcome import halt, recommended, told
 from firstresponder.runbooks.page.seen import conditions_read, paths_read
 from firstresponder.runbooks.page.verify import verification
+from firstresponder.safety import neutralise
 from firstresponder.safety.markdown import code, fenced, items, prose, table
 
 _DESCRIPTION = "kubernetes.io/description"
+_LONGEST = 8192
 
 _RULES = f"""\
 - **Unknown is no answer.** Could not look is not a no: a command that is refused, fails, hangs, is not there or prints
@@ -37,7 +39,7 @@ def page(runbook: Runbook | TriagePlaybook, occasion: Occasion) -> str:
 def description(runbook: Runbook | TriagePlaybook) -> str:
     """What it is for, in Markdown: its annotation ``kubernetes.io/description``; empty where it has none."""
     text = runbook.metadata.annotations.get(_DESCRIPTION, "")
-    return prose(" ".join(text.split())) if text else ""
+    return prose(neutralise(" ".join(text.split()), _LONGEST)) if text else ""
 
 
 def _blocks(runbook: Runbook | TriagePlaybook, occasion: Occasion) -> Iterator[str]:
