@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from firstresponder.evidence.by_hand import Asked, command_line
 from firstresponder.evidence.catalogue import PROBES
@@ -112,3 +114,38 @@ def test_what_may_hold_quotes_stays_one_word() -> None:
 @given(st.lists(st.text(alphabet="ab '\"$`\\!*~#|&;()<>=\n", max_size=12), min_size=1, max_size=4))
 def test_a_shell_reads_the_words_that_were_meant(words: list[str]) -> None:
     assert shlex.split(command_line(words)) == words
+
+
+EVIL = (
+    "$(touch pwned)",
+    "`touch pwned`",
+    "'; touch pwned; '",
+    '"; touch pwned; "',
+    "x' $(touch pwned) '",
+    "; touch pwned",
+)
+
+
+@each_probe
+def test_no_argument_becomes_a_command_of_its_own(name: str, tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for program in ("bash", "timeout", "touch"):
+        (programs / program).symlink_to(f"/usr/bin/{program}")
+    place = tmp_path / "place"
+    place.mkdir()
+    for field, usual in ARGUMENTS[name].items():
+        for evil in EVIL:
+            changed = [*usual, evil] if isinstance(usual, list) else f"{usual}{evil}"
+            try:
+                text = commands(name, verifying=True, **{field: changed})
+            except (Unobserved, ValidationError):
+                continue
+            subprocess.run(
+                [programs / "bash", "-c", f"ended=0\n{text}"],
+                cwd=place,
+                env={"PATH": str(programs)},
+                capture_output=True,
+                check=False,
+            )
+            assert list(place.iterdir()) == [], text
