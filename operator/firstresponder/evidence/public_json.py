@@ -33,8 +33,15 @@ def _public(value: Any, key: str, depth: int) -> JSON:
     match value:
         case str():
             return None if may_be_secret(value, key) else value
+        case dict() | list() if key and may_be_secret("x", key):
+            return None  # whatever stands below it
         case dict() if depth:
-            kept = {name: _public(each, name, depth - 1) for name, each in value.items() if not may_be_secret(name)}
+            secret = _named_secret(value)
+            kept = {
+                name: _public(each, name, depth - 1)
+                for name, each in value.items()
+                if not may_be_secret(name) and not (secret and name.lower() == "value")
+            }
             return {name: each for name, each in kept.items() if each is not None}
         case list() if depth:
             elements = [_public(each, key, depth - 1) for each in value]
@@ -44,3 +51,9 @@ def _public(value: Any, key: str, depth: int) -> JSON:
         case int() | float() if abs(value) <= MAX_NUMBER:
             return None if may_be_secret(str(value), key) else value
     return None
+
+
+def _named_secret(pair: dict[str, Any]) -> bool:
+    """Whether it tells what its value is, and that is a secret: {"name": "DB_PASSWORD", "value": …}."""
+    names = (each for key, each in pair.items() if key.lower() in ("name", "key") and isinstance(each, str))
+    return any(may_be_secret("x", name) for name in names)

@@ -74,6 +74,20 @@ def test_a_body_that_is_too_long_leaves_json_out_and_keeps_the_status() -> None:
     assert "json" not in http(answered(exact + " "))
 
 
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        ({"credentials": {"of": {"all": ["swordfish"]}}}, {}),
+        ({"dbPasswords": [{"value": "swordfish"}], "up": True}, {"up": True}),
+        ({"env": [{"Name": "DB_PASSWORD", "Value": "swordfish"}]}, {"env": [{"Name": "DB_PASSWORD"}]}),
+        ({"key": "api_key", "value": 4711, "at": 3}, {"key": "api_key", "at": 3}),
+        ({"name": "queue", "value": 7}, {"name": "queue", "value": 7}),
+    ],
+)
+def test_what_stands_below_or_beside_the_name_of_a_secret_is_left_out_of_the_json(body: Any, kept: Any) -> None:
+    assert http(answered(json.dumps(body)))["json"] == kept
+
+
 def test_what_could_be_a_secret_or_is_not_known_is_left_out_of_the_json() -> None:
     body = {
         "status": "degraded",
