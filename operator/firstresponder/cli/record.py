@@ -30,13 +30,14 @@ def record(name: str, kubeconfig: str | None, context: str | None, namespace: st
     """Make a test case out of a real incident.
 
     Prints YAML for spec.tests of the Runbook (or of the TriagePlaybook, if the incident ended with that): the service,
-    the hosts as expressions saw them, what every diagnostic saw in triage, and a case with what was decided. Where the
+    the hosts as expressions saw them, what the diagnostics saw in triage, and a case with what was decided. Where the
     Runbook has tests already, put the evidence and the case among them; the names of its own service and hosts stand
     for the incident's. A decision that was wrong becomes a case that fails once its expect is corrected.
 
     It is redacted: hosts and addresses are replaced, each always by the same; values that may hold a secret or
-    personal data are left out, and so are lines of logs. Comments say what is not in it. Read it before you publish
-    it: names of programs and units are kept.
+    personal data are left out; of what others wrote (answers, logs, what commands print) only that is kept which a
+    condition reads. Comments say what is not in it. Read it before you publish it: names of programs and units are
+    kept, and other hosts are known by their address or domain only.
 
     The case is decided at once by the revision that the incident pinned, with the parameters' defaults. If that does
     not come to what was recorded, the differences are told on the standard error.

@@ -7,27 +7,38 @@ one of them wherever it is named.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 
 import yaml
 
 from firstresponder.api.base import JSON
+from firstresponder.api.diagnostics import Diagnostic
 from firstresponder.api.incident import Incident
 from firstresponder.api.runbook import Case, Expectation, TestHost, Tests, Triage
 from firstresponder.incident.decide import DEFAULT_MARGIN
 from firstresponder.incident.explain import explain, setting_then
 from firstresponder.incident.look import evidence_of, values_of
+from firstresponder.incident.places import Places
 from firstresponder.incident.rehearse import outcome_of, rehearse
 from firstresponder.runbooks.parameters import resolve
+from firstresponder.runbooks.seen import paths_judged
 from firstresponder.safety import may_be_secret, shown
 
 _DECIDED = ("cause", "action", "runbook", "desired", "methods", "recommend", "escalate", "verify_only")
 """What of an expectation a triage decides; criteria are judged later, on evidence that no status holds."""
-_FOR_PEOPLE = {"journal": frozenset({"lines"})}
-"""Fields of probes that quote hosts for people, and that no expression should read."""
+_QUOTED: Mapping[str, Collection[str]] = {
+    "journal": ("lines", "extracted"),
+    "http": ("json",),
+    "command": ("text", "lines", "json", "jc"),
+    "directories": ("paths",),
+    "unit": ("description",),
+}
+"""Fields of probes that hold what others wrote, in whatever form: of these only what conditions read is kept."""
+_TEXTS = ("string", "hostname", "path")
+"""Types of parameters whose value could tell anything."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +60,12 @@ def fixture(incident: Incident, runbook: str, spec: Triage) -> Fixture:
     found = evidence_of(status, runbook)
     margin = DEFAULT_MARGIN if status.margin_points is None else status.margin_points
     decided = outcome_of(spec, setting_then(incident, spec), values_of(found), margin)
-    redaction = _Redaction.of(incident, spec)
-    probes = {each.name: each.probe for each in spec.diagnostics}
+    redaction = _Redaction(incident, spec)
+    diagnostics, judged = {each.name: each for each in spec.diagnostics}, paths_judged(spec)
     evidence = {
-        each.name: redaction.values(each.name, each.values, _FOR_PEOPLE.get(probes[each.name], frozenset()))
+        each.name: redaction.values(diagnostics[each.name], each.values, judged[each.name])
         for each in found
-        if each.name in probes and each.unavailable is None
+        if each.name in diagnostics and each.unavailable is None
     }
     notes = [
         *redaction.left_out,
@@ -64,7 +75,7 @@ def fixture(incident: Incident, runbook: str, spec: Triage) -> Fixture:
         *_afterwards(incident),
         *_new_units(spec, redaction.hosts),
     ]
-    name = redaction.text(incident.name)
+    name = "recorded" if may_be_secret(incident.name) else redaction.places.hidden(incident.name)
     label = re.sub(r"[^a-z0-9]+", "-", name)[:63].strip("-")
     tests = Tests(
         service=redaction.service,
@@ -82,7 +93,7 @@ def fixture_yaml(recorded: Fixture) -> str:
     for case in tests["cases"]:
         case.pop("with", None)
     comments = [f"# {shown(each, 400)}\n" for each in recorded.notes]
-    body = yaml.safe_dump({"tests": tests}, sort_keys=False, allow_unicode=True, width=110)
+    body = yaml.dump({"tests": tests}, Dumper=_Dumper, sort_keys=False, width=110)
     return f"# For spec of {recorded.runbook}.\n{''.join(comments)}{body}"
 
 
@@ -103,10 +114,12 @@ def _not_observed(incident: Incident, runbook: str, spec: Triage) -> Iterator[st
 
 
 def _overridden(incident: Incident, spec: Triage) -> Iterator[str]:
-    defaults = resolve(spec.parameters, {}).text
-    for name, value in incident.status.parameters.items():
-        if defaults.get(name, value) != value:
-            yield f"The parameter {name} was {value}; cases are decided with its default, {defaults[name]}."
+    defaults, then = resolve(spec.parameters, {}).text, incident.status.parameters
+    for each in spec.parameters:
+        default = defaults[each.name]
+        if (value := then.get(each.name, default)) != default:
+            was = "another one" if each.type in _TEXTS else value
+            yield f"The parameter {each.name} was {was}; cases are decided with its default, {default}."
 
 
 def _afterwards(incident: Incident) -> Iterator[str]:
@@ -124,57 +137,54 @@ def _new_units(spec: Triage, hosts: Mapping[str, TestHost]) -> Iterator[str]:
             yield f"The host of role {role} in the runbook's own tests does not expect {named}, which this one did."
 
 
-@dataclass
 class _Redaction:
-    """Replaces what tells where the incident was, always by the same."""
+    """Replaces what tells where the incident was, and leaves out what else may not be published."""
 
-    service: str
-    hosts: dict[str, TestHost]
-    left_out: list[str]
-    _named: Mapping[str, str]
-    """Names and addresses of the incident's hosts, and what stands for each."""
-    _units: Mapping[str, str]
-    _addresses: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, incident: Incident, spec: Triage) -> _Redaction:
-        own = spec.tests.hosts if spec.tests is not None else {}
-        service = spec.tests.service if spec.tests is not None else incident.spec.service
-        before = incident.spec.service
-        units = {before: service, f"{before}.service": f"{service}.service"}
-        named: dict[str, str] = {}
-        hosts: dict[str, TestHost] = {}
-        for number, each in enumerate(incident.status.roles, 1):
+    def __init__(self, incident: Incident, spec: Triage) -> None:
+        tests, roles = spec.tests, incident.status.roles
+        own = tests.hosts if tests is not None else {}
+        self.service = tests.service if tests is not None else incident.spec.service
+        self.left_out: list[str] = []
+        stand_ins: dict[str, TestHost] = {}
+        for number, each in enumerate(roles, 1):
             stand_in = own.get(each.role, TestHost(name=f"host-{number}", address=f"192.0.2.{number}"))
-            # A machine that plays two roles is still one.
-            name, address = named.get(each.name, stand_in.name), named.get(each.address, stand_in.address)
-            named |= {each.name: name, each.address: address}
-            expected = [units.get(unit, unit) for unit in each.expected_units]
-            hosts[each.role] = TestHost(name=name, address=address, expected_units=expected)
-        return cls(service, hosts, [], named, units)
+            stand_ins.setdefault(each.name, stand_in)  # a machine that plays two roles is still one
+        places = ((each.name, stand_ins[each.name].name) for each in roles)
+        addresses = ((each.address, stand_ins[each.name].address) for each in roles)
+        self.places = Places((incident.spec.service, self.service), (*places, *addresses))
+        self.hosts = {
+            each.role: stand_ins[each.name].model_copy(
+                update={"expected_units": list(map(self.places.hidden, each.expected_units))}
+            )
+            for each in roles
+        }
 
-    def values(self, diagnostic: str, values: Mapping[str, JSON], for_people: frozenset[str]) -> dict[str, JSON]:
-        """The values of one diagnostic; a field of which something may not be kept is left out."""
+    def values(self, diagnostic: Diagnostic, values: Mapping[str, JSON], judged: Collection[str]) -> dict[str, JSON]:
+        """The values of one diagnostic; ``judged`` are the paths below it that decisions rest on."""
         kept: dict[str, JSON] = {}
         for name, value in values.items():
-            if name in for_people:
-                self.left_out.append(f"Not in it: {diagnostic}.{name}, which quotes the host for people.")
+            what = f"{diagnostic.name}.{name}"
+            quoted = name in _QUOTED.get(diagnostic.probe, ())
+            part = _part({name: value}, judged).get(name) if quoted else value
+            if value and part != value:
+                self.left_out.append(f"Not in it: what no condition reads of {what}, which quotes others.")
+            if part is None:
                 continue
             try:
-                kept[name] = self._value(value)
+                kept[name] = self._value(part)
             except _MayBeSecret:
-                self.left_out.append(f"Not in it: {diagnostic}.{name}, which may hold a secret or personal data.")
+                self.left_out.append(f"Not in it: {what}, which may hold a secret or personal data.")
         return kept
 
     def _value(self, value: JSON) -> JSON:
         match value:
             case str():
                 return self.text(value)
+            case list() | dict() if may_be_secret(yaml.safe_dump(value, width=math.inf)):
+                raise _MayBeSecret  # for what the keys and names beside it tell
             case list():
                 return [self._value(each) for each in value]
             case dict():
-                if any(isinstance(each, str | int) and may_be_secret(str(each), name) for name, each in value.items()):
-                    raise _MayBeSecret
                 return {self.text(name): self._value(each) for name, each in value.items()}
         return value
 
@@ -182,33 +192,32 @@ class _Redaction:
         """Raises _MayBeSecret: what an expression reads is never altered but for whom it names."""
         if may_be_secret(text):
             raise _MayBeSecret
-        if text in self._units:
-            return self._units[text]
-        return _PLACE.sub(self._place, text)
+        return self.places.hidden(text)
 
-    def _place(self, match: re.Match[str]) -> str:
-        word = match[0]
-        if word in self._named:
-            return self._named[word]
-        host = word.partition(".")[0]
-        if host in self._named and word.partition(".")[2].rpartition(".")[2] not in _UNIT_ENDINGS:
-            return self._named[host]
-        if word.count(":") == 1:  # with a port
-            return ":".join(_PLACE.sub(self._place, part) for part in word.split(":"))
-        try:
-            address = ip_address(word)
-        except ValueError:
-            return word
-        if address.is_loopback or address.is_unspecified:
-            return word
-        first = IPv4Address("198.51.100.1") if address.version == 4 else IPv6Address("2001:db8::1")
-        return self._addresses.setdefault(word, str(first + len(self._addresses)))
+
+def _part(value: dict[str, JSON], paths: Collection[str]) -> dict[str, JSON]:
+    """What the dotted paths lead to, and nothing else."""
+    part: dict[str, JSON] = {}
+    for name, each in value.items():
+        below = [path.removeprefix(f"{name}.") for path in paths if path.startswith(f"{name}.")]
+        if name in paths:
+            part[name] = each
+        elif isinstance(each, dict) and (inner := _part(each, below)):
+            part[name] = inner
+    return part
 
 
 class _MayBeSecret(Exception):
     """The text holds what could be a secret or personal data."""
 
 
-_PLACE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.:-]*[A-Za-z0-9_])?|::[0-9A-Fa-f:]*")
-"""Words that could be a host's name or an address."""
-_UNIT_ENDINGS = frozenset({"service", "socket", "scope", "slice", "timer", "mount"})
+class _Dumper(yaml.SafeDumper):
+    """Quotes what another reader of YAML would take for a number or a boolean: 1e3, 08, y."""
+
+
+def _written(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    style = '"' if re.match(r"[-+.]*[0-9]|[yYnN]$", text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _written)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from firstresponder.api.hosts import Host
 from firstresponder.api.runbook import RunbookSpec, Triage, TriagePlaybookSpec
@@ -14,6 +16,7 @@ from firstresponder.api.runbook import Tests as RunbookTests
 from firstresponder.incident.explain import NotDecided
 from firstresponder.incident.fixture import Fixture, fixture, fixture_yaml
 from firstresponder.incident.rehearse import rehearse
+from firstresponder.runbooks.source import read_documents
 from tests.unit.incident.test_playbook import BUSY, STARVED, playbook, unavailable
 from tests.unit.incident.world import (
     World,
@@ -152,6 +155,7 @@ def test_a_parameter_that_decided_it_is_told_for_cases_have_the_defaults() -> No
 def test_nobody_is_told_where_it_was() -> None:
     runbook = World().runbook
     runbook["spec"].pop("tests")
+    runbook["spec"]["variables"].append({"name": "answered", "expression": "health.json.status != health.json"})
     values = leak()
     values["health"]["json"] = {
         "status": "degraded",
@@ -173,12 +177,12 @@ def test_nobody_is_told_where_it_was() -> None:
     assert found.tests.evidence["high-cpu-1"]["health"]["json"] == {
         "status": "degraded",
         "peer": "192.0.2.1:8080",
-        "other": "198.51.100.1",
-        "again": "http://198.51.100.1/x",
+        "other": "198.51.100.2",
+        "again": "http://198.51.100.2/x",
         "self": "host-1",
         "near": "api-gateway-031",
         "loop": "127.0.0.1",
-        "six": "2001:db8::2",
+        "six": "2001:db8::3",
     }
 
 
@@ -210,18 +214,21 @@ def _of(service: str) -> dict[str, dict[str, Any]]:
 def test_secrets_people_and_lines_of_logs_are_left_out_and_told() -> None:
     values = leak()
     values["errors"]["lines"] = ["login of bob@example.com"]
-    values["health"]["json"] = {"status": "degraded", "owner": "bob@example.com"}
+    values["health"]["json"] = {"status": "bob@example.com"}
     values["oom"]["extracted"] = {"request": "/login?token=hunter2secret"}
     values["memory"]["said"] = [{"password": "swordfish"}]
+    values["memory"]["below"] = {"credentials": {"of": {"all": ["swordfish"]}}}
+    values["memory"]["beside"] = [{"name": "DB_PASSWORD", "value": "swordfish"}]
     found = recorded(awaiting_approval(values=values))
     text = fixture_yaml(found)
     assert "bob@" not in text
     assert "hunter2" not in text
     assert "swordfish" not in text
-    assert "# Not in it: memory.said, which may hold a secret or personal data.\n" in text
-    assert "# Not in it: errors.lines, which quotes the host for people.\n" in text
+    for name in ("said", "below", "beside"):
+        assert f"# Not in it: memory.{name}, which may hold a secret or personal data.\n" in text
     assert "# Not in it: health.json, which may hold a secret or personal data.\n" in text
-    assert "# Not in it: oom.extracted, which may hold a secret or personal data.\n" in text
+    assert "# Not in it: what no condition reads of errors.lines, which quotes others.\n" in text
+    assert "# Not in it: what no condition reads of oom.extracted, which quotes others.\n" in text
     assert found.differences == (), "nothing that decided it was left out"
 
 
@@ -235,3 +242,67 @@ def test_what_was_not_seen_is_told() -> None:
 def test_an_incident_that_ended_before_triage_cannot_be_recorded() -> None:
     with pytest.raises(NotDecided, match="it has no evidence: it ended before triage"):
         fixture(incident(), "high-cpu", RunbookSpec.model_validate(World().runbook["spec"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [
+        ("cpu-api-gateway-03-x", "cpu-api-gateway-03-x"),
+        ("cpu-checkout-7-x", "cpu-host-1-x"),
+        (f"xoxb-{'1' * 12}", "recorded"),
+    ],
+)
+def test_the_name_of_a_case_tells_neither_a_host_nor_a_secret(name: str, case: str) -> None:
+    runbook = World().runbook
+    runbook["spec"].pop("tests")
+    world = awaiting_approval(
+        runbook=runbook,
+        incident=incident(hosts=[{"role": "target", "name": "checkout-7"}]),
+        hosts={"checkout-7": host("checkout-7")},
+    )
+    metadata = world.incident.metadata.model_copy(update={"name": name})
+    world.incident = world.incident.model_copy(update={"metadata": metadata})
+    found = recorded(world)
+    assert [each.name for each in found.tests.cases] == [case]
+    assert list(found.tests.evidence) == [case]
+    assert "checkout-7" not in fixture_yaml(found)
+
+
+def test_no_text_that_was_a_parameter_is_told() -> None:
+    runbook = World().runbook
+    runbook["spec"]["parameters"].append({"name": "peer", "type": "hostname", "default": "db"})
+    world = awaiting_approval(runbook=runbook, incident=incident(parameters={"peer": "ldap.prod.example.com"}))
+    assert "The parameter peer was another one; cases are decided with its default, db." in recorded(world).notes
+    assert "ldap" not in fixture_yaml(recorded(world))
+
+
+def test_of_what_others_wrote_only_that_is_in_it_which_a_condition_reads() -> None:
+    values = leak()
+    values["health"]["json"] = {"status": "degraded", "customer": "Alice Smith", "peers": [{"name": "Bob"}]}
+    values["oom"]["extracted"] = {"request": "/users/alice"}
+    found = recorded(awaiting_approval(values=values))
+    assert found.differences == ()
+    assert found.tests.evidence["high-cpu-1"]["health"]["json"] == {"status": "degraded"}
+    assert "extracted" not in found.tests.evidence["high-cpu-1"]["oom"]
+    assert "Not in it: what no condition reads of health.json, which quotes others." in found.notes
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.from_regex(r"[-+]?[0-9.eox]{1,6}")
+VALUES = st.recursive(
+    TEXTS | st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(TEXTS, VALUES, max_size=3))
+@example({text: text for text in ("yes", "y", "1e3", "08", "0o17", "+.5", "1_000", "2026-01-01", "1:30", "~", "=", "")})
+@example({"a: b": "# x", "- x": "a\n\n b\n", "\u2028": "\u0085\x00\x1b", "ü": "😀\u202e", "<<": "&x *y !z"})
+def test_whatever_was_seen_can_be_read_again_and_shown(seen: dict[str, Any]) -> None:
+    tests = RunbookTests(service="x", evidence={"1e3": {"d": seen}})
+    text = fixture_yaml(Fixture("x", tests, (), ()))
+    (document,) = read_documents(text)
+    assert document.problems == []
+    assert document.content["tests"]["evidence"] == {"1e3": {"d": seen}}
+    assert text.isascii()
+    assert yaml.safe_load(text) == document.content

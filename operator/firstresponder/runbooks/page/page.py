@@ -13,8 +13,8 @@ from firstresponder.runbooks.page.decide import decision
 from firstresponder.runbooks.page.look import looks
 from firstresponder.runbooks.page.occasion import Occasion
 from firstresponder.runbooks.page.outcome import halt, recommended, told
-from firstresponder.runbooks.page.seen import conditions_read, paths_read
 from firstresponder.runbooks.page.verify import verification
+from firstresponder.runbooks.seen import conditions_read, paths_read
 from firstresponder.safety import neutralise
 from firstresponder.safety.markdown import code, fenced, items, prose, table
 

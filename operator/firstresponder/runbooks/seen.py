@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from firstresponder.api.runbook import RunbookSpec, Triage
@@ -12,7 +12,15 @@ from firstresponder.runbooks.names import compiled, names_in
 
 def paths_read(spec: Triage) -> dict[str, list[str]]:
     """Diagnostic → the dotted paths below it that a condition, a count or a text reads, sorted."""
-    paths = conditions_read(spec) | {path for text in _texts(spec) for path in template_references(text)}
+    return _below(spec, conditions_read(spec) | {path for text in _texts(spec) for path in template_references(text)})
+
+
+def paths_judged(spec: Triage) -> dict[str, list[str]]:
+    """The same of conditions and counts alone: what a decision rests on."""
+    return _below(spec, conditions_read(spec))
+
+
+def _below(spec: Triage, paths: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, set[str]] = {diagnostic.name: set() for diagnostic in spec.diagnostics}
     for path in paths:
         name, _, rest = path.removeprefix("baseline.").partition(".")
