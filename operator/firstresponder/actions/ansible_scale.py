@@ -99,15 +99,24 @@ def _by_hand(action: Action, render: Callable[[str], str]) -> tuple[Step, ...]:
         *tags,
         playbook,
     ]
-    # As the account that the host's owner declared for it, in the folder that he declared (host/README.md).
-    user = '--user="$(sed -n s/^user=//p /etc/firstresponder/ansible)"'
-    play = f"sudo --set-home {user} env LC_ALL=C.UTF-8 ansible-playbook"
+    play = 'sudo --set-home --user="${user:?}" env LC_ALL=C.UTF-8 ansible-playbook'
     return (
         Step(
             "Set the number",
-            'cd "$(sed -n s/^project=//p /etc/firstresponder/ansible)"\ninstances=',
+            # As the account that the host's owner declared for it, in the folder that he declared (host/README.md).
+            "project=$(sed -n s/^project=//p /etc/firstresponder/ansible)\n"
+            "user=$(sed -n s/^user=//p /etc/firstresponder/ansible)\n"
+            'cd "${project:?is not declared}"\n'
+            "instances=",
             "Write the number behind `instances=`, and count once more: STOP unless there still are "
             f"{code(' '.join(scale.current.split()))}.",
+        ),
+        Step(
+            "See that nothing in the project turns a preview into more",
+            # What the host's own program asks before it runs anything dry.
+            'sudo /usr/local/libexec/firstresponder-project checks "$project" "$(id --user "${user:?}")"; '
+            'echo "status=$?"',
+            "STOP if `status` is not 0.",
         ),
         Step(
             "Preview",

@@ -78,6 +78,9 @@ def _incomplete(output: CommandOutput, complaints: list[str]) -> Unobserved:
     return Unobserved(reason, f"the sizes are not complete: {first}")
 
 
+_NOT_ALL = "unknown after any complaint of du but `No such file or directory`"
+
+
 def _by_hand(arguments: DirectoriesArguments, asked: Asked) -> str:
     """By sudo, for the probe may look into every folder too."""
     path, of = (shlex.quote(each) for each in _argv(arguments, Context(0, asked.timeout)))
@@ -100,11 +103,10 @@ PROBE = Probe(
     parse=_parse,
     by_hand=ByHand(
         lambda _: {
-            "totalBytes": "the number in du's first line; any complaint but `No such file or directory` means that "
-            "nothing is known",
-            "sharePercent": "100 × du's first number / `Used` of df's last line; 0 where df's two lines are mounted on "
-            "different folders",
-            "paths": "the lines after du's first",
+            "totalBytes": f"the number in du's first line; {_NOT_ALL}",
+            "sharePercent": "100 × du's first number / `Used` of df's second line; 0 where df's two lines are mounted "
+            f"on different folders; {_NOT_ALL}, or without two lines of df",
+            "paths": f"the lines after du's first; {_NOT_ALL}",
         },
         _by_hand,
     ),

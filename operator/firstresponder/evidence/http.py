@@ -150,7 +150,8 @@ def _read_by_hand(arguments: HttpArguments) -> dict[str, str]:
     for code, error in _ERRORS.items():
         errors.setdefault(error, []).append(str(code))
     return {
-        "ok": "true where `status` is 200 to 299, else false; unknown where there is no line `exitcode`",
+        "ok": "true where `exitcode` is 0 and `status` 200 to 299; false at another `status`, or where `exitcode` is "
+        f"one of {', '.join(map(str, sorted(_ERRORS)))}; else unknown",
         "status": "`status`; unknown where `exitcode` is not 0",
         "latencySeconds": "`seconds`; unknown where `exitcode` is not 0",
         "json": "the text before `exitcode`, as JSON; unknown where it is none",

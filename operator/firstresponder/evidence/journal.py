@@ -193,14 +193,18 @@ def _by_hand(arguments: JournalArguments, asked: Asked) -> str:
     return f'since=$((ended > {ago} ? ended : {ago}))\n{journal} --since="@$since" {which}'
 
 
+_NOT_ALL = "unknown where journalctl itself says more, such as `Hint:` or `No journal files`"
+
+
 def _read_by_hand(arguments: JournalArguments) -> dict[str, str]:
     minutes = duration_seconds(arguments.since) / 60
     finds = (f"`{name}`: what {code(pattern)}" for name, pattern in arguments.extract.items())
     return {
-        "count": "the lines that begin with a time; unknown where journalctl gives a hint that you do not see all",
-        "perMinute": f"messages / {minutes:g}; in a verification, / minutes since the end, from 1 to {minutes:g}",
-        "mostRepeated": "how often the commonest message is there, whatever its numbers are",
-        "lines": "the messages",
+        "count": f"the lines that begin with a time, 0 at `-- No entries --`; {_NOT_ALL}",
+        "perMinute": f"messages / {minutes:g}; in a verification, / minutes since the end, from 1 to {minutes:g}; "
+        f"{_NOT_ALL}",
+        "mostRepeated": f"how often the commonest message is there, whatever its numbers are; {_NOT_ALL}",
+        "lines": f"the messages; {_NOT_ALL}",
         "extracted": f"{', '.join(finds) or 'what each pattern'} finds most often, by its first group",
     }
 

@@ -69,7 +69,8 @@ def _answer(text: str) -> tuple[int, dict[str, int]]:
 
 def _read_by_hand(arguments: PostgresConnectionsArguments) -> dict[str, str]:
     return {
-        "tooMany": f"true where psql says {TOO_MANY}, and all else is unknown then; else false",
+        "tooMany": f"true where psql says {TOO_MANY}, and all else is unknown then; false where it prints a line of "
+        "JSON; else unknown",
         "count": f"the number behind {code(arguments.application)} under `connections`, 0 where it is not there; not "
         "known unless `seesAll` is `true`",
         "max": "the number behind `max`",

@@ -152,15 +152,18 @@ def _by_hand(arguments: ProcessesArguments, asked: Asked) -> str:
     return f"top -b -n 2 -d 1 -w 512 | {second}\nps -e -ww -o pid=,ppid=,unit:256="
 
 
+_NOT_ALL = "unknown where PID 1 is not there: all others' are hidden from you then"
+
+
 def _read_by_hand(arguments: ProcessesArguments) -> dict[str, str]:
     most = "%MEM" if arguments.sort_by == "memory" else "%CPU"
     return {
         "hostCpuPercent": "100 less `id` and less `wa` of the line `%Cpu(s)`",
         "top": f"the line with the most `{most}` below `PID`: `command` is its `COMMAND`, `cpuPercent` its `%CPU`, "
         "`memoryPercent` its `%MEM`; `unit` stands behind the same PID in the third column of `ps`, where `-` means "
-        "outside every unit (`''`)",
+        f"outside every unit (`''`), or unknown if PID 1 has it too; {_NOT_ALL}",
         "list": "the lines below `PID`, each with the same fields, and `kernelThread`: its PID, or its parent's (the "
-        "second column of `ps`), is 2, which is `kthreadd`",
+        f"second column of `ps`), is 2, which is `kthreadd`; {_NOT_ALL}",
     }
 
 

@@ -38,6 +38,24 @@ def test_every_field_can_be_read(name: str) -> None:
     assert all(each and "\n" not in each for each in told.values())
 
 
+@pytest.mark.parametrize(
+    ("name", "field", "words"),
+    [
+        *(("journal", field, "No journal files") for field in ("count", "perMinute", "mostRepeated")),
+        *(("directories", field, "any complaint") for field in ("totalBytes", "sharePercent", "paths")),
+        *(("processes", field, "PID 1 is not there") for field in ("top", "list")),
+        ("http", "ok", "else"),
+        ("postgresConnections", "tooMany", "else"),
+        ("postgresPing", "accepting", "after anything else"),
+        ("tcp", "open", "else"),
+        ("resolve", "resolved", "else"),
+    ],
+)
+def test_what_could_not_be_seen_is_unknown_and_no_good_news(name: str, field: str, words: str) -> None:
+    told = PROBES[name].by_hand.fields(PROBES[name].arguments(**ARGUMENTS[name]))[field]
+    assert re.search(rf"unknown (after|where)? ?.*{words}|{words}.* unknown", told), told
+
+
 @each_probe
 @pytest.mark.parametrize("verifying", [False, True])
 def test_the_commands_are_for_a_shell_which_finds_no_fault_in_them(name: str, verifying: bool) -> None:

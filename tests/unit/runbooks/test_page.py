@@ -239,6 +239,18 @@ def test_a_command_is_shown_word_for_word() -> None:
     assert "2 people who may approve the class `run-command`" in text
 
 
+def test_people_who_say_no_or_nothing_in_time_are_the_end_of_it() -> None:
+    text = rendered(change=lambda spec: spec["actions"][0]["approval"].update(expiresAfter="20m"))
+    said = "A no: **STOP:** `ApprovalDenied`. Too few of them within 20m: **STOP:** `ApprovalExpired`."
+    assert f"- **If they do not:** {said}\n" in text
+
+
+def test_nothing_is_played_dry_that_could_turn_the_check_off() -> None:
+    text = rendered().partition("### `scale-out`")[2]
+    asked, played = text.index("firstresponder-project checks"), text.index("ansible-playbook --check")
+    assert asked < text.index("STOP if `status` is not 0.") < played < text.index("It **changes** something.")
+
+
 def test_whoever_did_nothing_is_told_that_it_did_not_recover() -> None:
     assert "unmet criteria are listed. If nothing was done: **STOP:** `NotRecovered`.\n" in rendered()
     # A Runbook that never acts says itself what then is to be done.

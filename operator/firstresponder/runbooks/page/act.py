@@ -13,6 +13,8 @@ from firstresponder.runbooks.page.outcome import follows, halt
 from firstresponder.safety.markdown import code, fenced, items, prose, table
 
 _BLIND = halt(EscalationReason.EVIDENCE_UNAVAILABLE)
+_DENIED = halt(EscalationReason.APPROVAL_DENIED)
+_EXPIRED = halt(EscalationReason.APPROVAL_EXPIRED)
 _CHANGED = halt(EscalationReason.PACKET_SUPERSEDED)
 _FAILED = halt(EscalationReason.PRECONDITION_FAILED)
 _OBSERVED = halt(EscalationReason.MANUAL_ACTION_REQUIRED)
@@ -66,9 +68,11 @@ def _facts(occasion: Occasion, action: Action) -> Iterator[tuple[str, str]]:
     approval, risk = action.approval, action.risk
     people = "1 person" if approval.required_approvals == 1 else f"{approval.required_approvals} people"
     kind = code(approval.action_class or kebab(action.type))
-    yield "Who has to agree", f"{people} who may approve the class {kind}: “{occasion.text(approval.prompt)}”"
+    more = "or more if it asks for more"
+    yield "Who has to agree", f"{people} who may approve the class {kind}, {more}: “{occasion.text(approval.prompt)}”"
     for text in approval.acknowledge:
         yield "They accept", occasion.text(text)
+    yield "If they do not", f"A no: {_DENIED} Too few of them within {approval.expires_after}: {_EXPIRED}"
     kinds = (
         ("Reach", risk.blast_radius),
         ("Users", risk.user_impact),

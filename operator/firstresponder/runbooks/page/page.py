@@ -58,7 +58,8 @@ def _blocks(runbook: Runbook | TriagePlaybook, occasion: Occasion) -> Iterator[s
     yield "## Look"
     yield (
         "You need a login that may read there: members of the group `systemd-journal` see the journal, a role with "
-        "`pg_monitor` sees all of a database's connections; `sudo` where it is written. In every shell first:"
+        "`pg_monitor` sees all of a database's connections; `sudo` where it is written. Keep what each command prints. "
+        "In every shell first:"
     )
     yield fenced("export LC_ALL=C", "sh")
     yield from looks(occasion, spec.diagnostics, paths)
@@ -155,8 +156,8 @@ def _hand_over(spec: Triage) -> Iterator[str]:
     yield "## Hand over"
     yield (
         f"Wherever nobody else is named, tell {told(spec.escalate_to)}. Say what is wrong and since when, the reason "
-        "behind STOP, what each command printed, what you judged true, false and unknown, what was changed and how "
-        "that ended, and what they have to decide."
+        "behind STOP, what each command printed, but no secrets, what you judged true, false and unknown, what was "
+        "changed and how that ended, and what they have to decide."
     )
 
 

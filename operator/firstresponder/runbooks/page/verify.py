@@ -20,12 +20,13 @@ def verification(occasion: Occasion, spec: RunbookSpec) -> Iterator[str]:
     verify = spec.verify
     gap = 2 * duration_seconds(verify.interval)
     yield "## Verify"
-    yield "In every shell give first the line `ended=…` that **Act** printed. If nothing was done, the end is now:"
+    acted = "In every shell give first the line `ended=…` that **Act** printed. If nothing was done, the end is now:"
+    yield acted if spec.actions else "The end is now. In every shell give first the line that this prints:"
     yield fenced("date +ended=%s", "sh")
     yield (
-        f"Look from {verify.initial_delay} after the end on, every {verify.interval}. It is verified once every "
-        f"criterion was true in every look for {occasion.argument(verify.window)}. One that is false or unknown, or "
-        f"more than {gap:g} s between two looks, begins that time anew. Not verified within {verify.timeout} of the "
+        f"Look from {verify.initial_delay} after the end on, every {verify.interval}. It is verified, and over, once "
+        f"every criterion was true in every look for {occasion.argument(verify.window)}. One that is false or unknown, "
+        f"or more than {gap:g} s between two looks, begins that time anew. Not verified within {verify.timeout} of the "
         "end: it failed."
     )
     rows = ((code(each.name), code(occasion.expression(each.require))) for each in verify.criteria)
