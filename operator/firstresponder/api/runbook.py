@@ -404,6 +404,12 @@ class Verify(ApiModel):
     """What follows when the criteria did not hold: escalate. Where nothing was done, since the symptom had gone by
     itself, this is told only if its reason is NotRecovered."""
 
+    @property
+    def not_recovered(self) -> Escalate | None:
+        """What ``on_failure`` tells where nothing was done; None where it speaks of a fix."""
+        told = self.on_failure.escalate
+        return told if told is not None and told.reason == EscalationReason.NOT_RECOVERED else None
+
 
 class TestHost(ApiModel):
     """A host as expressions see it."""

@@ -166,8 +166,8 @@ def _failed(
     reason = EscalationReason.FIX_FAILED if acted else EscalationReason.NOT_RECOVERED
     to: Sequence[str] = ()
     human_action: str | None = None
-    escalate = failure.escalate
-    if escalate is not None and (acted or escalate.reason == reason):  # otherwise it speaks of a fix
+    escalate = failure.escalate if acted else base.spec.verify.not_recovered
+    if escalate is not None:
         reason, to = escalate.reason, escalate.to
         scope = scope_of(base.spec, base.setting, values_of(evidence_of(status, base.runbook)))
         human_action = render_text(escalate.human_action, scope)

@@ -39,9 +39,7 @@ def verification(occasion: Occasion, spec: RunbookSpec) -> Iterator[str]:
     if any("baseline" in compiled(each, names_in(spec)).names for each in sources):
         yield "`baseline` are the values that you saw under **Look**, before anything was done."
     failed = f"If it failed: {follows(occasion, verify.on_failure)}"
-    told = verify.on_failure.escalate
-    speaks_of_a_fix = told is None or told.reason != EscalationReason.NOT_RECOVERED
-    yield f"{failed} If nothing was done: {_NOT_RECOVERED}" if speaks_of_a_fix else failed
+    yield failed if verify.not_recovered is not None else f"{failed} If nothing was done: {_NOT_RECOVERED}"
     needed = diagnostics_behind(spec, sources)
     yield "Look by these commands, and read them as under **Look**:"
     yield from looks(occasion, [each for each in spec.diagnostics if each.name in needed], {}, verifying=True)
