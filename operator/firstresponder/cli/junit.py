@@ -1,6 +1,6 @@
 """Test cases as JUnit XML, which continuous integration shows: a suite for each Runbook, a test for each case.
 
-What lint refuses is an error of a test named ``lint``. No time is given, for none is taken.
+What lint refuses, or has no case, is an error of a test named ``lint``. No time is given, for none is taken.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _case(suite: ElementTree.Element, runbook: str, name: str, file: str, line: 
 def _refused(suite: ElementTree.Element, runbook: str, problems: Sequence[Finding]) -> None:
     if problems:
         case = _case(suite, runbook, "lint", problems[0].file, problems[0].place.line)
-        _told(case, "error", "lint refuses it", problems)
+        _told(case, "error", "it cannot be tested", problems)
 
 
 def _told(case: ElementTree.Element, kind: str, message: str, findings: Sequence[Finding]) -> None:

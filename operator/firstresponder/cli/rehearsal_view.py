@@ -35,7 +35,7 @@ def _cases(rehearsal: Rehearsal) -> Iterator[RenderableType]:
 
 
 def rehearsal_json(found: Sequence[Rehearsal], unreadable: Sequence[Finding]) -> list[JSON]:
-    """Each Runbook with its cases and problems; of a file that cannot be read, the problem alone."""
+    """Each Runbook with its cases and problems; a file that cannot be read has the same fields, and no name."""
     return [
         *(
             {
@@ -58,7 +58,17 @@ def rehearsal_json(found: Sequence[Rehearsal], unreadable: Sequence[Finding]) ->
             }
             for each in found
         ),
-        *({"file": each.file, "passed": False, "problems": [_finding(each)], "cases": []} for each in unreadable),
+        *(
+            {
+                "kind": None,
+                "name": None,
+                "file": each.file,
+                "passed": False,
+                "problems": [_finding(each)],
+                "cases": [],
+            }
+            for each in unreadable
+        ),
     ]
 
 

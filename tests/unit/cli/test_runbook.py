@@ -187,6 +187,22 @@ class TestTest:
             "differences": [],
         }
 
+    def test_json_has_the_same_fields_whatever_became_of_it(self, folder: Path) -> None:
+        (folder / "bad.yaml").write_text(GOOD.replace("uptime", "kill").replace("name: full", "name: bad"))
+        (folder / "no.yaml").write_text("a: b: c")
+        found = json.loads(run("test", folder, "-o", "json").stdout)
+        assert [(each["name"], each["passed"]) for each in found] == [("bad", False), ("full", True), (None, False)]
+        assert {tuple(each) for each in found} == {("kind", "name", "file", "passed", "problems", "cases")}
+        (problem,) = found[2]["problems"]
+        assert tuple(problem) == ("line", "column", "field", "message")
+
+    def test_a_runbook_without_cases_is_an_error_in_junit_xml(self, folder: Path) -> None:
+        (folder / "good.yaml").write_text(GOOD)
+        root = ElementTree.fromstring(run("test", folder, "-o", "junit").stdout)  # noqa: S314 - our own
+        (error,) = root.iter("error")
+        assert error.attrib["message"] == "it cannot be tested"
+        assert "no case: nothing is known" in (error.text or "")
+
 
 @pytest.mark.parametrize("command", ["lint", "test"])
 def test_neither_command_loads_anything_that_talks_to_a_cluster_or_a_host(command: str, folder: Path) -> None:
