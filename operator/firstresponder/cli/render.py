@@ -74,8 +74,7 @@ def render(files: tuple[str, ...], service: str | None, hosts: tuple[str, ...], 
     runbooks = [manifest for manifest, _ in judged if manifest.kind in KNOWLEDGE]
     if not runbooks:
         raise click.UsageError("there is no Runbook and no TriagePlaybook in these files")
-    known = {each.name: _host(each) for each in manifests if each.kind == "Host"}
-    assigned = _assigned(hosts, known)
+    assigned = _assigned(hosts, [each for each in manifests if each.kind == "Host"])
     values = parameters_of(parameters)
     if service is not None:
         _require(ServiceName, service, "--service", "the name of a service, as in api-gateway")
@@ -96,15 +95,20 @@ def _host(manifest: Manifest) -> Known:
     return Known(manifest.name, spec.address, spec.expected_units)
 
 
-def _assigned(given: Sequence[str], known: Mapping[str, Known]) -> dict[str, Known]:
-    """Role → host."""
+def _assigned(given: Sequence[str], known: Sequence[Manifest]) -> dict[str, Known]:
+    """Role → host. ``known`` are the Hosts among the files."""
     assigned: dict[str, Known] = {}
     for each in given:
         role, name, *address = each.split("=", 2) if "=" in each else ("target", each)
         if role in assigned:
             raise click.BadParameter(f"the role {role} is given twice", param_hint="--host")
         _require(ObjectName, name, "--host", "the name of a Host: write NAME, ROLE=NAME or ROLE=NAME=ADDRESS")
-        assigned[role] = known.get(name, Known(name, name))
+        found = [_host(each) for each in known if each.name == name]
+        if len(found) > 1:
+            places = ", ".join(each.namespace or "none" for each in known if each.name == name)
+            text = f"there are several Hosts {name} in these files (namespaces: {places}): give those of one namespace"
+            raise click.BadParameter(text, param_hint="--host")
+        assigned[role] = found[0] if found else Known(name, name)
         if address:
             _require(Address, address[0], "--host", "a DNS name or an IP address")
             assigned[role] = replace(assigned[role], address=address[0])

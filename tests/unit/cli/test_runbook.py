@@ -224,6 +224,13 @@ def test_the_help_of_each_command_has_an_example_of_its_own(command: str) -> Non
     assert max(len(line) for line in text.splitlines()) <= 80
 
 
+def host(metadata: str) -> str:
+    accounts = "accounts: {observe: {user: fr-observe, credentialsRef: {name: keys}}}"
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI"
+    spec = f"{{address: 10.0.0.7, hostKeys: [{key}], {accounts}, expectedUnits: [checkout.service]}}"
+    return f"apiVersion: firstresponder.dev/v1alpha1\nkind: Host\nmetadata: {{{metadata}}}\nspec: {spec}\n"
+
+
 class TestRender:
     def test_a_page_is_printed_for_the_service_the_hosts_and_the_parameters_that_are_given(self) -> None:
         given = ("--service=checkout", "--host=target=c-07=10.0.0.7", "--parameter=cpuThreshold=91")
@@ -235,14 +242,17 @@ class TestRender:
         assert "--url http://10.0.0.7/health\n" in result.stdout
 
     def test_address_and_expected_units_of_a_host_come_from_the_files(self) -> None:
-        accounts = "accounts: {observe: {user: fr-observe, credentialsRef: {name: keys}}}"
-        key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI"
-        spec = f"{{address: 10.0.0.7, hostKeys: [{key}], {accounts}, expectedUnits: [checkout.service]}}"
-        host = f"apiVersion: firstresponder.dev/v1alpha1\nkind: Host\nmetadata: {{name: c-07}}\nspec: {spec}\n"
-        result = run("render", RUNBOOKS / "high-cpu.yaml", "-", "--host=target=c-07", text=host)
+        result = run("render", RUNBOOKS / "high-cpu.yaml", "-", "--host=target=c-07", text=host("name: c-07"))
         assert result.exit_code == 0, result.output
         assert "| `target` | `c-07` | `10.0.0.7` | `checkout.service` |" in result.stdout
         assert "p.unit in ['checkout.service']" in result.stdout
+
+    def test_a_host_that_could_be_one_of_two_is_none(self) -> None:
+        both = "---\n".join(host(f"name: c-07, namespace: {namespace}") for namespace in ("test", "prod"))
+        result = run("render", RUNBOOKS / "high-cpu.yaml", "-", "--host=target=c-07", text=both)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "there are several Hosts c-07 in these files (namespaces: test, prod)" in result.stderr
+        assert run("render", RUNBOOKS / "high-cpu.yaml", "-", "--host=target=c-08", text=both).exit_code == 0
 
     def test_a_file_with_a_problem_is_not_rendered(self, folder: Path) -> None:
         (folder / "bad.yaml").write_text(GOOD.replace("uptime", "kill"))
