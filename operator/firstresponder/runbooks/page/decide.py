@@ -88,7 +88,8 @@ def _hypotheses(occasion: Occasion) -> Iterator[str]:
             f"1. None holds, and one is unknown: {_BLIND}",
             f"2. None holds, and all are false: {follows(occasion, spec.otherwise)}",
             "3. Of those that hold, the likeliest counts (the first in this table). If another one holds, is less than "
-            f"{_MARGIN} points below it and has another “Then”: {halt(EscalationReason.AMBIGUOUS_ROOT_CAUSE)}",
+            f"{_MARGIN} points below it and has another “Then”: {halt(EscalationReason.AMBIGUOUS_ROOT_CAUSE)} (Another "
+            "margin may stand in the EscalationPolicy, as `ambiguityMarginPoints`.)",
             f"4. If one is unknown that is likelier than it, or less than {_MARGIN} points below it: {_BLIND}",
             "5. Do what stands behind it.",
         ]
