@@ -36,8 +36,8 @@ def record(name: str, kubeconfig: str | None, context: str | None, namespace: st
 
     It is redacted: hosts and addresses are replaced, each always by the same; values that may hold a secret or
     personal data are left out; of what others wrote (answers, logs, what commands print) only that is kept which a
-    condition reads. Comments say what is not in it. Read it before you publish it: names of programs and units are
-    kept, and other hosts are known by their address or domain only.
+    condition reads. Comments say what is not in it. Read it before you publish it: names of programs, units and
+    folders are kept, and other hosts are known by their address or domain only.
 
     The case is decided at once by the revision that the incident pinned, with the parameters' defaults. If that does
     not come to what was recorded, the differences are told on the standard error.

@@ -42,6 +42,7 @@ class Places:
             "colons": _COLONS,
             "unit": rf"{named}(?=(?:\.(?:{'|'.join(_UNIT_ENDINGS)}))?(?!\.?\w))",
             "host": rf"(?P<name>{_any(map(_part_or_whole, self._names))})(?P<domain>(?:\.[a-z0-9-]+)*)",
+            "dashed": r"(?<![a-z0-9])ip(?:-[0-9]{1,3}){4}(?![0-9])",
             "other": rf"(?<![\w.-])(?:[a-z0-9-]+\.)*(?:{_any(map(re.escape, domains))})(?![\w-])",
             "service": named,
         }
@@ -56,6 +57,8 @@ class Places:
         match match.lastgroup:
             case "ipv4":
                 return self._addressed(word)
+            case "dashed":  # as clouds name hosts by their address: ip-10-0-0-3
+                return self._addressed(word[3:].replace("-", ".")).replace(".", "-")
             case "colons":
                 return self._with_colons(word)
             case "unit" | "service":

@@ -41,6 +41,7 @@ def hidden(text: str) -> str:
         ("fd00::21 FD00:0::21 [fd00::21]:80 fd00::21: x", "192.0.2.3 192.0.2.3 [192.0.2.3]:80 192.0.2.3: x"),
         ("fe80::1%eth0 ::ffff:10.0.0.9", "2001:db8::3%eth0 2001:db8::4"),
         ("::ffff:10.0.0.9:80", "::ffff:198.51.100.3:80"),
+        ("ip-10-0-0-21.ec2.internal IP-10-0-0-22", "192-0-2-1.ec2.internal 198-51-100-3"),
         ("127.0.0.1 ::1 0.0.0.0 ::", "127.0.0.1 ::1 0.0.0.0 ::"),
         ("52:54:00:12:34:56 52:54:00:12:34:57", "00:00:5e:00:53:00 00:00:5e:00:53:01"),
         (
@@ -51,6 +52,11 @@ def hidden(text: str) -> str:
 )
 def test_names_and_addresses_have_stand_ins_and_all_else_stays(text: str, instead: str) -> None:
     assert hidden(text) == instead
+
+
+def test_a_host_that_is_called_by_its_address_has_one_stand_in() -> None:
+    places = Places(("x", "x"), [("ip-10-0-0-1", "host-1"), ("10.0.0.1", "192.0.2.1")])
+    assert places.hidden("ip-10-0-0-1 10.0.0.1 ip-10-0-0-1.ec2.internal") == "host-1 192.0.2.1 host-1"
 
 
 def test_without_any_host_addresses_have_stand_ins_still() -> None:
