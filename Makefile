@@ -1,5 +1,8 @@
 # One target per thing a person wants; CONTRIBUTING.md says which to use when.
 SHELL := /bin/bash
+# The tests start some hundreds of Python programs. Where nothing compiled may be kept, as in many containers, each of
+# them would compile all that it imports, which is half of what it has to do.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
