@@ -73,6 +73,9 @@ def document(name: str, *, requested_by: str = OPERATOR, action_class: str = CLA
     }
 
 
+REVIEWING = {"verb": "patch", "resource": "approvalrequests"}
+
+
 class Room:
     """A watched namespace with the operator's requests in it, and whoever comes to review them."""
 
@@ -130,10 +133,12 @@ class Room:
         approve = {"apiGroups": [GROUP], "resources": ["actionclasses"], "resourceNames": [action_class]}
         roles = f"{RBAC}/namespaces/{self.namespace}/roles"
         self.admin.create(roles, {"metadata": {"name": name}, "rules": [{**approve, "verbs": ["approve"]}]})
-        self.bind(name, {"kind": "Role", "name": name}, subject)
-        self.bind(f"{name}-review", {"kind": "ClusterRole", "name": "firstresponder-reviewer"}, subject)
+        approving = {"verb": "approve", "resource": "actionclasses", "name": action_class}
+        self.bind(name, {"kind": "Role", "name": name}, subject, approving)
+        self.bind(f"{name}-review", {"kind": "ClusterRole", "name": "firstresponder-reviewer"}, subject, REVIEWING)
 
-    def bind(self, name: str, role: dict[str, str], subject: dict[str, str]) -> None:
+    def bind(self, name: str, role: dict[str, str], subject: dict[str, str], right: dict[str, str]) -> None:
+        """Give somebody a role; returns when they have the right that comes with it."""
         self.admin.create(
             f"{RBAC}/namespaces/{self.namespace}/rolebindings",
             {
@@ -142,6 +147,10 @@ class Room:
                 "subjects": [subject],
             },
         )
+        user = subject["name"]
+        if subject["kind"] == "ServiceAccount":
+            user = f"system:serviceaccount:{subject['namespace']}:{user}"
+        self.cluster.wait_until_allowed({"user": user}, self.namespace, right)
 
     def service_account(self, name: str) -> tuple[Api, dict[str, str]]:
         """A ServiceAccount's view of the API, and itself as a subject."""
@@ -456,7 +465,7 @@ def test_a_service_account_with_every_right_of_a_reviewer_cannot_review(own_room
 def test_git_automation_that_is_cluster_admin_cannot_review(own_room: Room) -> None:
     name = own_room.open_request()
     robot, subject = own_room.service_account("git-automation")
-    own_room.bind("git-automation", {"kind": "ClusterRole", "name": "cluster-admin"}, subject)
+    own_room.bind("git-automation", {"kind": "ClusterRole", "name": "cluster-admin"}, subject, REVIEWING)
     user = f"system:serviceaccount:{own_room.namespace}:git-automation"
     for reviewer, told in [(user, NOT_A_PERSON), (ALICE, f"you are {user}: a review can be added only under")]:
         attempt = partial(robot.patch, own_room.path(name), {"spec": {"reviews": {reviewer: review()}}})
@@ -621,11 +630,11 @@ def lax_room(room: Room) -> Iterator[Room]:
         return True
 
     serve([*versions, lax])
-    wait_until(lambda: served(LAX), 30, "the second version")
+    wait_until(lambda: served(LAX), 60, "the second version")
     yield room
     serve(versions)
-    wait_until(lambda: not served(LAX), 30, "the end of the second version")
-    wait_until(lambda: served("v1alpha1"), 30, "the first version")
+    wait_until(lambda: not served(LAX), 60, "the end of the second version")
+    wait_until(lambda: served("v1alpha1"), 60, "the first version")
 
 
 AROUND_THE_CRD = [

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import csv
 import os
-import random
 import secrets
 import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
@@ -69,7 +69,8 @@ class Cluster:
     def __init__(self, programs: components.Components, state: Path) -> None:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.state = state.resolve()
-        self.port = _free_port()
+        self._reserved = _reserved_port()
+        self.port: int = self._reserved.getsockname()[1]
         self._programs = programs
         self._certificates = certificates.issue(self.state)
         self._authority = self._certificates.authority.read_text()
@@ -104,6 +105,7 @@ class Cluster:
         for child in (self.controller_manager, self.api_server, self.etcd):
             if child is not None:
                 child.kill()
+        self._reserved.close()
         shutil.rmtree(self.state / "etcd", ignore_errors=True)
 
     def __enter__(self) -> Cluster:
@@ -190,15 +192,28 @@ class Cluster:
         approval policy is enforced, both of which take a moment.
         """
         self.apply(_ROOT / "deploy", _ROOT / "crds")
-        wait_until(self._kinds_served, 30, "the CRDs", self.api_server)
-        wait_until(self._policy_enforced, 30, "enforcement of the approval policy", self.api_server)
+        wait_until(self._kinds_served, 60, "the CRDs", self.api_server)
+        wait_until(self._policy_enforced, 60, "enforcement of the approval policy", self.api_server)
 
     def watch(self, namespace: str) -> None:
         """Let the operator work in a namespace, and the people of this module do there what they may.
 
         Applies `deploy/watched-namespace/`, as an administrator would for each namespace, and `people.yaml`.
+        Returns when they may.
         """
         self.apply(_ROOT / "deploy" / "watched-namespace", _PEOPLE, namespace=namespace)
+        last = {"verb": "approve", "resource": "actionclasses", "name": "run-command"}  # granted after everything else
+        self.wait_until_allowed({"user": ALICE, "groups": _GROUPS[ALICE]}, namespace, last)
+
+    def wait_until_allowed(self, who: Mapping[str, Any], namespace: str, what: Mapping[str, str]) -> None:
+        """Wait until the API server goes by a role that was just granted: it learns of one as any client does.
+
+        `who` and `what` as in a SubjectAccessReview; `what` is about one of our kinds.
+        """
+        about = {"group": "firstresponder.dev", "namespace": namespace, **what}
+        review = {"kind": "SubjectAccessReview", "spec": {**who, "resourceAttributes": about}}
+        path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+        wait_until(lambda: bool(self.api().create(path, review)["status"]["allowed"]), 60, f"the right to {what}")
 
     def apply(self, *sources: Path, namespace: str | None = None) -> None:
         """Server-side apply of files and folders, refusing unknown fields, as an administrator.
@@ -256,7 +271,7 @@ class Cluster:
         """
         marker = f"audit-marker-{secrets.token_hex(6)}"
         self.api().create("/api/v1/namespaces", {"metadata": {"name": marker}}, dryRun="All")
-        wait_until(lambda: marker in self._audit_log.read_text(), 10, "the audit log's marker")
+        wait_until(lambda: marker in self._audit_log.read_text(), 60, "the audit log's marker")
         return [
             write
             for write in audit.writes(self._audit_log)
@@ -309,6 +324,7 @@ class Cluster:
                 "--bind-address=127.0.0.1",
                 "--advertise-address=127.0.0.1",  # else it needs a machine with a default route
                 f"--secure-port={self.port}",
+                "--permit-port-sharing",  # with who keeps it reserved
                 f"--cert-dir={self.state}",
                 f"--tls-cert-file={self._certificates.serving_certificate}",
                 f"--tls-private-key-file={self._certificates.serving_key}",
@@ -399,17 +415,13 @@ def _put(path: Path, secret: str) -> None:
     new.replace(path)
 
 
-def _free_port() -> int:
-    """A free port below the range from which the kernel picks ports for outgoing connections.
+def _reserved_port() -> socket.socket:
+    """Holds a free port of loopback, on which only who shares ports with us can listen: our API server.
 
-    A port of that range could be taken by any client while the API server is being restarted.
+    It takes no connections itself. While it is open nobody else gets the port, neither another cluster nor any
+    client, also while the API server is being restarted.
     """
-    while True:
-        port = random.randint(20000, 32000)  # noqa: S311 - nothing secret about it
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    held.bind(("127.0.0.1", 0))
+    return held
