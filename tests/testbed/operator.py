@@ -56,7 +56,7 @@ class Operator:
         """Start it and wait until it watches. Raises TimeoutError with the end of its output when it does not."""
         begin = self._log.stat().st_size if self._log.exists() else 0
         self._child = self.launch()
-        wait_until(lambda: " watching " in self._log.read_text()[begin:], START_TIMEOUT, "the operator", self._child)
+        wait_until(lambda: b" watching " in self._log.read_bytes()[begin:], START_TIMEOUT, "the operator", self._child)
 
     def launch(self) -> Child:
         """Start it without waiting for anything."""

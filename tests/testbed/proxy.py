@@ -59,16 +59,19 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return  # closed
-            if self._refusing:
-                _close(client)
-                continue
             try:
                 server = socket.create_connection(self._target)
             except OSError:
                 _close(client)
                 continue
             with self._lock:
-                self._sockets |= {client, server}
+                refused = self._refusing
+                if not refused:
+                    self._sockets |= {client, server}
+            if refused:  # looked at last: whoever refuses then cuts all that came before
+                _close(client)
+                _close(server)
+                continue
             for source, sink in ((client, server), (server, client)):
                 threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 
