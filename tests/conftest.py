@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# How long an example takes depends on what else this machine does; no test asserts time.
-settings.register_profile("firstresponder", deadline=None)
+# How long an example takes, to be made and to be run, depends on what else this machine does; no test asserts time.
+settings.register_profile("firstresponder", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("firstresponder")
 
 # A shell without job control has what it starts in the background ignore Ctrl-C, which a program inherits from its
