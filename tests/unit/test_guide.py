@@ -80,7 +80,8 @@ def _ran(directory: Path, command: str, content: str) -> str:
     before = Path.cwd()
     os.chdir(directory)
     try:
-        return "".join(f"{line.rstrip()}\n" for line in CliRunner().invoke(main, [command, FILE]).output.splitlines())
+        shown = CliRunner().invoke(main, [command, FILE], env={"COLUMNS": "80"}).output
+        return "".join(f"{line.rstrip()}\n" for line in shown.splitlines())
     finally:
         os.chdir(before)
 

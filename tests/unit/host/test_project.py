@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,13 +30,15 @@ def checks(project: Path) -> str:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path) -> Iterator[Path]:
+    usual = os.umask(0o022)  # the other account may read, and only the owner write
     folder = tmp_path.resolve() / "project"
     (folder / "roles" / "web" / "tasks").mkdir(parents=True)
     (folder / "site.yml").write_text("- hosts: all\n")
     (folder / "roles" / "web" / "tasks" / "main.yml").write_text("- ping:\n")
     (folder / "link").symlink_to("site.yml")
-    return folder
+    yield folder
+    os.umask(usual)
 
 
 # --- the digest
