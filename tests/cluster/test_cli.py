@@ -120,7 +120,7 @@ def let_mallory_review(cluster: Cluster, namespace: str) -> None:
     cluster.kubectl("create", "rolebinding", "mallory", *role, "-n", namespace)
     asked = ["auth", "can-i", "patch", "approvalrequests.firstresponder.dev", "-n", namespace]
     wait_until(
-        lambda: cluster.kubectl(*asked, user=MALLORY, check=False).stdout.strip() == "yes", 10, "mallory's new role"
+        lambda: cluster.kubectl(*asked, user=MALLORY, check=False).stdout.strip() == "yes", 60, "mallory's new role"
     )
 
 

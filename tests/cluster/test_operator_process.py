@@ -70,7 +70,8 @@ class TestSurviving:
         assert operator.log.splitlines()[-1].endswith("stopped")
 
     def test_it_is_alive_and_ready(self, stage: Stage, operator: Operator) -> None:
-        stage.wait(lambda: "the approval gate holds" in operator.log, "the first self-test")
+        for told in ("the approval gate holds", "health is served"):
+            stage.wait(lambda: told in operator.log, told)  # noqa: B023
         assert operator.health("/healthz")[0] == 200
         assert operator.health("/readyz") == (200, "ready\n")
 
@@ -102,7 +103,7 @@ class TestRefusingToStart:
             cluster.api().delete(definition)
             served = "/apis/firstresponder.dev/v1alpha1"
             wait_until(
-                lambda: "escalationpolicies" not in str(cluster.api().get(served)["resources"]), 30, "the kind to go"
+                lambda: "escalationpolicies" not in str(cluster.api().get(served)["resources"]), 60, "the kind to go"
             )
             status, log = self.ended(Operator(cluster, namespace, tmp_path))
         finally:

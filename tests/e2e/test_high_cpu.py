@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -89,7 +88,8 @@ def test_a_leak_is_restarted_once_after_approval_and_resolved(
         assert made.startswith(begins)
     table = kubectl("get", "incidents", "-n", stage.namespace, user="alice@example.com").stdout
     assert table.splitlines()[1].split()[:5] == [incident, "HighCPU", "api-gateway", "Resolved", "Resolved"]
-    kubectl("wait", "--for=condition=Closed", f"incident/{incident}", "-n", stage.namespace, "--timeout=5s")
+    kubectl("wait", "--for=condition=Closed", f"incident/{incident}", "-n", stage.namespace, "--timeout=60s")
+    assert len(stage.events("Resolved")) == 1, "the last of them"
     events = kubectl("get", "events.events.k8s.io", "-n", stage.namespace, "-o", "jsonpath={.items[*].reason}").stdout
     assert sorted(events.split()) == ["Acted", "ApprovalRequested", "Resolved"]
 
@@ -107,6 +107,4 @@ def test_a_miner_goes_to_security_and_no_state_changing_command_reaches_the_host
     assert "Nothing was changed" in status["escalation"]["humanAction"]
     assert "decisionPacket" not in status
     assert_nothing_ran(host, before)
-    events = stage.cluster.kubectl("get", "events.events.k8s.io", "-n", stage.namespace, "-o", "json").stdout
-    notes = [each for each in json.loads(events)["items"] if each["reason"] == "SecurityIncident"]
-    assert len(notes) == 1
+    assert len(stage.events("SecurityIncident")) == 1

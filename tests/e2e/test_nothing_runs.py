@@ -190,9 +190,12 @@ def test_a_wrong_host_key_means_that_not_a_byte_of_a_command_is_sent(scenes: Sce
         scene.stage.add_runbook(quick(shipped()))
         status = scene.escalated(scene.stage.open_incident(), "HostUnreachable")
         assert "key" in status["escalation"]["message"]
-        log = host.run(["journalctl", "--unit=ssh.service", "--output=cat", "--quiet", "--no-pager"]).stdout
-        assert "[preauth]" in log  # somebody came, and left before saying who
-        assert "Accepted publickey" not in log
+
+        def log() -> str:
+            return host.run(["journalctl", "--unit=ssh.service", "--output=cat", "--quiet", "--no-pager"]).stdout
+
+        scene.stage.wait(lambda: "[preauth]" in log(), "sshd to tell of somebody who left before saying who")
+        assert "Accepted publickey" not in log()
 
 
 def test_a_frozen_host_is_unreachable_within_its_time_out_and_delays_no_other_incident(scenes: Scenes) -> None:

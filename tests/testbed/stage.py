@@ -186,7 +186,7 @@ class Stage:
     def ended(self, incident: str) -> bool:
         return self.phase(incident) in {"Resolved", "Escalated"}
 
-    def wait_for_phase(self, incident: str, phase: str, timeout: float = 60.0) -> dict[str, Any]:
+    def wait_for_phase(self, incident: str, phase: str, timeout: float = 120.0) -> dict[str, Any]:
         """The status once the incident is in `phase`. Fails at once when it ended in another one."""
 
         def there() -> bool:
@@ -199,11 +199,21 @@ class Stage:
         self.wait(there, f"{incident} to be {phase}", timeout)
         return self.status(incident)
 
-    def wait_until_ended(self, incident: str, timeout: float = 90.0) -> dict[str, Any]:
+    def wait_until_ended(self, incident: str, timeout: float = 120.0) -> dict[str, Any]:
         self.wait(lambda: self.ended(incident), f"{incident} to end", timeout)
         return self.status(incident)
 
-    def wait(self, condition: Callable[[], bool], what: str, timeout: float = 30.0) -> None:
+    def events(self, reason: str) -> list[dict[str, Any]]:
+        """The Events of that reason, once there is one: the status is saved first, and then told of."""
+        path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
+
+        def told() -> list[dict[str, Any]]:
+            return [each for each in self.cluster.api().get(path)["items"] if each["reason"] == reason]
+
+        self.wait(lambda: bool(told()), f"an Event {reason}")
+        return told()
+
+    def wait(self, condition: Callable[[], bool], what: str, timeout: float = 60.0) -> None:
         deadline = time.monotonic() + timeout
         while not condition():
             assert time.monotonic() < deadline, f"waited {timeout:g} s for {what}"
