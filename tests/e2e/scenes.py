@@ -169,26 +169,6 @@ class Scene(EmptyScene):
         self.stage.request_of(incident)
         return incident
 
-    def hold_restart(self) -> None:
-        """From now on a start of the service waits until it is let go on, or the host boots again."""
-        wait = "/bin/sh -c 'while [ -e /run/held ]; do sleep 0.1; done'"
-        drop_in = f"[Service]\nTimeoutStartSec=120\nExecStartPre={wait}\n"
-        self.host.write("/etc/systemd/system/api-gateway.service.d/held.conf", drop_in)
-        self.host.run(["touch", "/run/held"])
-        self.host.run(["systemctl", "daemon-reload"])
-
-    def wait_until_held(self) -> None:
-        """Until the service was stopped and its start waits."""
-        state = ["systemctl", "show", "-P", "ActiveState", "api-gateway.service"]
-        self.stage.wait(lambda: self.host.run(state).stdout.strip() == "activating", "the restart to be under way")
-
-    def let_restart_go_on(self) -> None:
-        self.host.run(["rm", "/run/held"])
-
-    def wait_until_claimed(self) -> None:
-        """Until the host has begun the action."""
-        self.stage.wait(lambda: truth.begun(self.host) != [], "the host to claim the order")
-
     # What must be true at the end
 
     def assert_restarted_once(self, incident: str) -> None:

@@ -16,16 +16,16 @@ from tests.testbed.stage import Stage
 
 
 def test_an_incident_goes_on_when_the_api_server_restarts_while_it_waits_and_while_it_acts(scene: Scene) -> None:
-    scene.hold_restart()
+    scene.host.hold_starts()
     operator = scene.operator()
     incident = scene.incident()
     scene.cluster.restart_api_server()
     assert scene.stage.phase(incident) == "AwaitingApproval"
     scene.approve(incident)
-    scene.wait_until_held()
+    scene.host.wait_until_held()
     assert truth.results(scene.host) == []
     scene.cluster.stop_api_server()
-    scene.let_restart_go_on()
+    scene.host.let_start_go_on()
     scene.stage.wait(lambda: truth.results(scene.host) != [], "the command to end")
     scene.cluster.start_api_server()
     scene.assert_resolved_by_one_restart(incident)
@@ -47,11 +47,13 @@ def test_a_review_that_is_made_while_the_watches_are_cut_is_heard_later(scenes: 
 
 def test_an_operator_cut_off_from_the_api_server_while_it_acts_records_the_outcome_later(scenes: Scenes) -> None:
     with scenes.open() as scene, Proxy(("127.0.0.1", scene.cluster.port)) as proxy:
+        scene.host.hold_starts()
         operator = scene.operator(port=proxy.port)
         incident = scene.incident()
         scene.approve(incident)
-        scene.wait_until_claimed()
+        scene.host.wait_until_held()
         proxy.refuse()
+        scene.host.let_start_go_on()
         scene.stage.wait(lambda: truth.results(scene.host) != [], "the command to end")
         assert scene.stage.phase(incident) == "Acting"
         proxy.restore()

@@ -38,26 +38,28 @@ def test_an_operator_killed_at_a_moment_and_started_again_resolves_with_one_rest
 
 def test_an_operator_killed_while_the_command_runs_learns_the_result_from_the_ledger(scenes: Scenes) -> None:
     with scenes.open() as scene:
-        scene.hold_restart()
+        scene.host.hold_starts()
         doomed = scene.operator()
         incident = scene.incident()
         scene.approve(incident)
-        scene.wait_until_held()
+        scene.host.wait_until_held()
         doomed.kill()
         assert scene.stage.phase(incident) == "Acting"
         scene.operator()
         assert not truth.results(scene.host), "the command was to outlast the operator's start"
-        scene.let_restart_go_on()
+        scene.host.let_start_go_on()
         scene.assert_resolved_by_one_restart(incident)
 
 
 def test_an_operator_that_was_away_while_the_command_ended_learns_the_result_from_the_ledger(scenes: Scenes) -> None:
     with scenes.open() as scene:
+        scene.host.hold_starts()
         doomed = scene.operator()
         incident = scene.incident()
         scene.approve(incident)
-        scene.wait_until_claimed()
+        scene.host.wait_until_held()
         doomed.kill()
+        scene.host.let_start_go_on()
         scene.stage.wait(lambda: truth.results(scene.host) != [], "the command to end")
         assert scene.stage.phase(incident) == "Acting"
         scene.operator()

@@ -44,11 +44,11 @@ def test_a_host_that_reboots_in_mid_action_leaves_an_indeterminate_attempt_that_
     scenes: Scenes, hard: bool
 ) -> None:
     with scenes.open() as scene:
-        scene.hold_restart()
+        scene.host.hold_starts()
         scene.operator()
         incident = scene.incident()
         scene.approve(incident)
-        scene.wait_until_held()
+        scene.host.wait_until_held()
         scene.host.reboot(hard=hard)
         status = scene.escalated(incident, "Indeterminate")
         (attempt,) = status["attempts"]
@@ -79,11 +79,13 @@ def test_a_ledger_wiped_before_the_order_costs_nothing(scenes: Scenes) -> None:
 
 def ran_unseen(scene: Scene) -> str:
     """An incident whose order has run to its end while no operator was there to see it."""
+    scene.host.hold_starts()
     doomed = scene.operator()
     incident = scene.incident()
     scene.approve(incident)
-    scene.wait_until_claimed()
+    scene.host.wait_until_held()
     doomed.kill()
+    scene.host.let_start_go_on()
     scene.stage.wait(lambda: truth.results(scene.host) != [], "the command to end")
     assert scene.stage.phase(incident) == "Acting"
     return incident
@@ -149,13 +151,13 @@ def test_a_host_with_a_full_disk_refuses_the_order_and_it_never_runs(scenes: Sce
 
 def test_a_disk_that_fills_up_during_the_action_does_not_hide_its_result(scenes: Scenes) -> None:
     with scenes.open() as scene:
-        scene.hold_restart()
+        scene.host.hold_starts()
         scene.operator()
         incident = scene.incident()
         scene.approve(incident)
-        scene.wait_until_held()
+        scene.host.wait_until_held()
         scene.host.fill_disk()
-        scene.let_restart_go_on()
+        scene.host.let_start_go_on()
         scene.assert_resolved_by_one_restart(incident)
 
 
@@ -170,7 +172,7 @@ def test_an_expired_order_never_runs(scenes: Scenes, late: str) -> None:
             moment if late == "the order" else moment.point, interrupted="tests.testbed.impatient"
         )
         runbook = copy.deepcopy(RUNBOOK)
-        runbook["spec"]["actions"][0]["approval"]["expiresAfter"] = "15s"
+        runbook["spec"]["actions"][0]["approval"]["expiresAfter"] = "25s"
         incident = scene.incident(runbook)
         scene.approve(incident)
         if late == "the order":
@@ -193,25 +195,27 @@ def test_an_expired_order_never_runs(scenes: Scenes, late: str) -> None:
 
 def test_a_connection_cut_during_the_restart_still_brings_the_result(scenes: Scenes) -> None:
     with scenes.open() as scene:
-        scene.hold_restart()
+        scene.host.hold_starts()
         scene.operator()
         incident = scene.incident()
         scene.approve(incident)
-        scene.wait_until_held()
+        scene.host.wait_until_held()
         scene.host.run(["loginctl", "kill-user", "--signal=KILL", scene.host.act_user])
         assert truth.results(scene.host) == []
-        scene.let_restart_go_on()
+        scene.host.let_start_go_on()
         scene.assert_resolved_by_one_restart(incident)
         assert truth.acting_logins(scene.host) > 1
 
 
 def test_packets_lost_during_the_restart_only_delay_the_result(scenes: Scenes) -> None:
     with scenes.open() as scene:
+        scene.host.hold_starts()
         scene.operator()
         incident = scene.incident()
         scene.approve(incident)
-        scene.wait_until_claimed()
+        scene.host.wait_until_held()
         scene.host.cut()
+        scene.host.let_start_go_on()
         scene.stage.wait(lambda: truth.results(scene.host) != [], "the command to end")
         assert scene.stage.phase(incident) == "Acting"
         scene.host.restore()

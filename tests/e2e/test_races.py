@@ -121,14 +121,14 @@ def assert_sealed(scene: Scene, incident: str) -> None:
 
 def test_an_abort_while_the_command_runs_comes_too_late_and_its_result_is_told(scenes: Scenes) -> None:
     with scenes.open() as scene:
-        scene.hold_restart()
+        scene.host.hold_starts()
         scene.operator()
         incident = scene.incident()
         scene.approve(incident)
-        scene.wait_until_held()
+        scene.host.wait_until_held()
         scene.stage.patch_incident(incident, abort=True)
         assert truth.results(scene.host) == []
-        scene.let_restart_go_on()
+        scene.host.let_start_go_on()
         status = scene.escalated(incident, "Aborted")
         assert "restart on api-gateway-03: Succeeded" in status["escalation"]["attemptedFix"]
         scene.assert_restarted_once(incident)

@@ -91,6 +91,7 @@ async def test_an_expired_order_is_refused_and_stays_absent(pool: SshPool, host:
 async def test_an_answer_cut_off_by_the_network_is_unknown_and_learnt_later(
     pool: SshPool, host: Host, about: HostInfo
 ) -> None:
+    host.hold_starts()
     text = order(host, about, "cut-off")
     attempt = attempt_id(text)
 
@@ -103,6 +104,7 @@ async def test_an_answer_cut_off_by_the_network_is_unknown_and_learnt_later(
     sending = asyncio.create_task(ledger.send_order(pool, acting(host), text, 5))
     await until(claimed)
     host.cut()
+    host.let_start_go_on()
     try:
         answer = await sending
         assert (answer.state, answer.refused) == (None, None)

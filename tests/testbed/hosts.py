@@ -185,6 +185,22 @@ class Host:
         probe = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "http://localhost/health"]
         return int(self.run(probe, check=False).stdout)
 
+    def hold_starts(self) -> None:
+        """From now on a start of the service waits until it is let go on, or the host boots again."""
+        wait = "/bin/sh -c 'while [ -e /run/held ]; do sleep 0.1; done'"
+        drop_in = f"[Service]\nTimeoutStartSec=120\nExecStartPre={wait}\n"
+        self.write(f"/etc/systemd/system/{self.service}.service.d/held.conf", drop_in)
+        self.run(["touch", "/run/held"])
+        self.run(["systemctl", "daemon-reload"])
+
+    def wait_until_held(self) -> None:
+        """Until the service was stopped and its start waits."""
+        state = ["systemctl", "show", "-P", "ActiveState", f"{self.service}.service"]
+        wait_until(lambda: self.run(state).stdout.strip() == "activating", 60, f"{self.service} being started")
+
+    def let_start_go_on(self) -> None:
+        self.run(["rm", "/run/held"])
+
     def wait_until_healthy(self) -> None:
         """Wait for the service, when the host was started with one."""
         if self.service is None:
@@ -197,6 +213,8 @@ class Host:
         self.write("/home/intern/kworkerds", (HERE / "services" / "kworkerds").read_text(), mode=0o755)
         start = f"for core in $(seq {os.cpu_count()}); do setsid nice -n 19 ./kworkerds & done"
         self.run(["su", "--login", "intern", "--command", f"({start}) </dev/null >/dev/null 2>&1"])
+        count = ["pgrep", "--count", "--exact", "kworkerds"]
+        wait_until(lambda: int(self.run(count, check=False).stdout) == os.cpu_count(), 60, "every core burning")
 
     def stop(self) -> None:
         """End the host and remove all that is left of it. Nothing when it has been stopped."""
@@ -207,7 +225,7 @@ class Host:
 
     def _connect(self, network: Network) -> str:
         """Plug the host into the run's network. Its address there."""
-        wait_until(lambda: bool(_children(self._room.pid)), 10, f"{self.name} beginning", self._room)
+        wait_until(lambda: bool(_children(self._room.pid)), BOOT_TIMEOUT, f"{self.name} beginning", self._room)
         return network.connect(self._room_pid())
 
     def _wait_until_up(self) -> None:
@@ -251,7 +269,7 @@ class Host:
     def _set_frozen(self, frozen: bool) -> None:
         cgroup = self._cgroups[0]  # the version 2 one
         (cgroup / "cgroup.freeze").write_text(f"{frozen:d}")
-        wait_until(lambda: f"frozen {frozen:d}" in (cgroup / "cgroup.events").read_text(), 10, f"{self.name} freezing")
+        wait_until(lambda: f"frozen {frozen:d}" in (cgroup / "cgroup.events").read_text(), 60, f"{self.name} freezing")
 
 
 class Hosts:
@@ -363,7 +381,7 @@ def cgroups_of(run: Path) -> list[Path]:
 def _remove(directory: Path, cgroups: list[Path]) -> None:
     for cgroup in cgroups:
         if cgroup.exists():
-            wait_until(lambda: _remove_cgroup(cgroup), 10, f"emptying {cgroup}")  # noqa: B023
+            wait_until(lambda: _remove_cgroup(cgroup), 60, f"emptying {cgroup}")  # noqa: B023
     shutil.rmtree(directory, ignore_errors=True)
 
 
