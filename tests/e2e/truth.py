@@ -18,8 +18,7 @@ def claims(host: Host) -> list[str]:
 
 def runs(host: Host) -> int:
     """How often the action was really executed, by the host's journal."""
-    journal = ["journalctl", "--unit=fr-*", "--output=cat", "--quiet", "--no-pager", "--grep=^Starting"]
-    return len(host.run(["sh", "-c", " ".join(journal) + " || true"]).stdout.splitlines())
+    return len(_journal(host, "--unit='fr-*' --output=cat | grep '^Starting'"))
 
 
 def begun(host: Host) -> list[str]:
@@ -45,16 +44,19 @@ def actions(host: Host) -> list[str]:
 
 def starts(host: Host, unit: str = "api-gateway.service") -> int:
     """How often the unit was started since boot, the first start included."""
-    journal = f"journalctl --unit={unit} --boot --output=json --quiet --no-pager"
-    count = f"{journal} | grep -c 39f53479d3a045ac8e11786248231fbf || true"  # MESSAGE_ID of a unit that started
-    return int(host.run(["sh", "-c", count]).stdout.strip())
+    started = "39f53479d3a045ac8e11786248231fbf"  # the MESSAGE_ID of a unit that started
+    return len(_journal(host, f"--unit={unit} --boot --output=json | grep {started}"))
 
 
 def acting_logins(host: Host) -> int:
     """How many SSH sessions the acting account has had."""
-    journal = "journalctl --unit=ssh.service --output=cat --quiet --no-pager"
-    count = f"{journal} | grep -c 'Accepted publickey for fr-act' || true"
-    return int(host.run(["sh", "-c", count]).stdout.strip())
+    return len(_journal(host, "--unit=ssh.service --output=cat | grep 'Accepted publickey for fr-act'"))
+
+
+def _journal(host: Host, what: str) -> list[str]:
+    """What journalctl shows, of all that was said before this call: journald may be behind."""
+    script = f"journalctl --sync && journalctl --quiet --no-pager {what} || true"
+    return host.run(["sh", "-c", script]).stdout.splitlines()
 
 
 def assert_nothing_ran(host: Host, before: str, unit: str = "api-gateway.service") -> None:
