@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 
 import asyncssh
@@ -34,6 +35,12 @@ def processes(host: Host, name: str) -> int:
     return len(host.run(["pgrep", "--full", "--exact", name], check=False).stdout.splitlines())
 
 
+def port_in(line: str) -> str | None:
+    """The client's port in a line of sshd's log: which connection it tells of."""
+    found = re.search(r" port ([0-9]+)", line)
+    return found[1] if found else None
+
+
 def a_public_key(kind: str) -> str:
     return " ".join(asyncssh.generate_private_key(kind).export_public_key().decode().split()[:2])
 
@@ -62,9 +69,14 @@ async def test_without_the_queue_sshd_would_refuse_sessions(
     pool: SshPool, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool_module, "SESSIONS", 100)
-    commands = (run(pool, observing(host), "sleep", "1") for _ in range(12))
-    outcomes = await asyncio.gather(*commands, return_exceptions=True)
-    assert {o.reason for o in outcomes if isinstance(o, HostUnreachable)} == {"SessionRefused"}
+    commands = [asyncio.create_task(run(pool, observing(host), "sleep", "50")) for _ in range(12)]
+    ended, others = await asyncio.wait(commands, return_when=asyncio.FIRST_COMPLETED)
+    for command in others:
+        command.cancel()
+    for command in ended:
+        problem = command.exception()
+        assert isinstance(problem, HostUnreachable)
+        assert problem.reason == "SessionRefused"
 
 
 async def test_each_account_has_its_own_connection(pool: SshPool, host: Host, other_host: Host) -> None:
@@ -75,13 +87,19 @@ async def test_each_account_has_its_own_connection(pool: SshPool, host: Host, ot
 
 @pytest.mark.parametrize("kind", ["ssh-ed25519", "ecdsa-sha2-nistp256"])
 async def test_a_host_with_another_key_is_not_even_told_who_we_are(pool: SshPool, host: Host, kind: str) -> None:
-    before = sshd_log(host)
+    before = len(sshd_log(host))
     wrong = replace(observing(host), host_keys=(a_public_key(kind),))
     with pytest.raises(HostKeyMismatch):
         await run(pool, wrong, "true")
-    new = sshd_log(host)[len(before) :]
-    assert new, "sshd saw the connection"
-    assert not [line for line in new if "Accepted" in line or "user" in line]
+
+    async def seen() -> bool:
+        """sshd tells of those who leave before they say who they are."""
+        return any("[preauth]" in line for line in (await asyncio.to_thread(sshd_log, host))[before:])
+
+    await until(seen)
+    log = sshd_log(host)
+    ports = {port_in(line) for line in log[before:] if "[preauth]" in line}
+    assert not [line for line in log if port_in(line) in ports and ("Accepted" in line or "user" in line)]
 
 
 async def test_one_right_key_among_the_pinned_ones_is_enough(pool: SshPool, host: Host) -> None:
@@ -93,6 +111,10 @@ async def test_a_refused_key_is_not_tried_again_for_a_minute(host: Host) -> None
     def attempts() -> int:
         return sum("authenticating user" in line and "[preauth]" in line for line in sshd_log(host))
 
+    async def tried(times: int) -> bool:
+        """sshd tells of an attempt when it has noticed that the client went."""
+        return await asyncio.to_thread(attempts) == before + times
+
     time = [0.0]
     pool = SshPool(now=lambda: time[0])
     stranger = asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode()
@@ -102,11 +124,11 @@ async def test_a_refused_key_is_not_tried_again_for_a_minute(host: Host) -> None
         with pytest.raises(AuthenticationFailed):
             await run(pool, target, "true")
     assert (await run(pool, observing(host), "true")).exit_status == 0, "another key is not concerned"
-    assert attempts() == before + 1
+    await until(lambda: tried(1))
     time[0] += 61
     with pytest.raises(AuthenticationFailed):
         await run(pool, target, "true")
-    assert attempts() == before + 2
+    await until(lambda: tried(2))
     await pool.close()
 
 
@@ -150,11 +172,12 @@ async def test_a_frozen_host_costs_its_own_commands_and_delays_no_other(
         await run(pool, observing(host), "true")
     host.freeze()
     try:
-        frozen = asyncio.create_task(run(pool, observing(host), "true", seconds=3))
+        frozen = asyncio.create_task(run(pool, observing(host), "true"))
         assert (await run(pool, observing(other_host), "echo", "well")).stdout == b"well\n"
         assert not frozen.done()
         with pytest.raises(CommandTimedOut):
-            await frozen
+            await run(pool, observing(host), "true", seconds=1)
+        frozen.cancel()
     finally:
         host.thaw()
     assert (await run(pool, observing(host), "true")).exit_status == 0
@@ -163,7 +186,7 @@ async def test_a_frozen_host_costs_its_own_commands_and_delays_no_other(
 async def test_a_command_whose_connection_is_cut_has_no_exit_status(
     pool: SshPool, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool_module, "KEEPALIVE_SECONDS", 0.5)
+    monkeypatch.setattr(pool_module, "KEEPALIVE_SECONDS", 1)
     command = asyncio.create_task(run(pool, observing(host), "sh", "-c", "echo begun; sleep 54", seconds=50))
 
     async def begun() -> bool:
@@ -200,13 +223,11 @@ async def test_a_connection_that_nobody_uses_is_closed(
 ) -> None:
     monkeypatch.setattr(pool_module, "IDLE_SECONDS", 0.2)
 
-    def closed() -> int:
-        return sum(f"Disconnected from user {host.observe_user}" in line for line in sshd_log(host))
+    async def closed() -> bool:
+        told = await asyncio.to_thread(sshd_log, host)
+        return any("Disconnected from user" in line and port_in(line) == mine for line in told)
 
-    async def closed_one_more() -> bool:
-        return await asyncio.to_thread(closed) == before + 1
-
-    before = closed()
     await run(pool, observing(host), "sleep", "1")
-    await until(closed_one_more)
+    mine = [port_in(line) for line in sshd_log(host) if f"Accepted publickey for {host.observe_user}" in line][-1]
+    await until(closed)
     assert (await run(pool, observing(host), "true")).exit_status == 0
