@@ -492,9 +492,10 @@ def test_a_preview_touches_neither_ledger_nor_lock(pool: Pool, host: Host, wire:
     ledgers = ["ls", "-lRA", "--time-style=full-iso", "/run/firstresponder", "/var/lib/firstresponder"]
     wire.order("note")
     before = host.run(ledgers).stdout
-    sent = threading.Thread(target=wire.act, args=[wire.order("linger", "3").text])
+    order = wire.order("linger", "3")
+    sent = threading.Thread(target=wire.act, args=[order.text])
     sent.start()
-    wait_until(lambda: busy(host), 20, "an order runs")
+    wait_until(lambda: wire.status(order).state != "absent", 60, "an order runs")
     assert preview(wire, *resized(pool, 2)).fields["result"] == "success"
     sent.join()
     after_an_order = host.run(ledgers).stdout
@@ -502,10 +503,6 @@ def test_a_preview_touches_neither_ledger_nor_lock(pool: Pool, host: Host, wire:
     preview(wire, *resized(pool, 2))
     stamps = r" \S+ \S+ \S+ (?=requests$)"  # the folder of the requests that are being answered
     assert strip(stamps, host.run(ledgers).stdout) == strip(stamps, after_an_order)
-
-
-def busy(host: Host) -> bool:
-    return host.run(["flock", "--nonblock", "/run/firstresponder/busy", "true"], check=False).returncode != 0
 
 
 def strip(pattern: str, text: str) -> str:

@@ -100,7 +100,7 @@ def test_the_observing_role_changes_nothing(server: Host, client: Host, on_serve
 def test_a_server_without_a_slot_left_and_one_that_is_down(server: Host, client: Host, on_server: Wire) -> None:
     client.run(["sed", "--in-place", "s/^pool_size:.*/pool_size: 9/", "/etc/payroll/db.yml"])
     client.run(["systemctl", "restart", "payroll.service"])
-    wait_until(lambda: client.health() == 503, 10, "payroll asking for too many")
+    wait_until(lambda: client.health() == 503, 60, "payroll asking for too many")
     assert probed(on_server, "postgresPing") == {"accepting": False, "error": "TooManyClients"}
     assert probed(on_server, "postgresConnections", application="payroll") == {"tooMany": True}
     database.stop(server)

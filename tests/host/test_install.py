@@ -189,8 +189,9 @@ def test_removal_leaves_the_host_as_it_was(host: Host) -> None:
 
 def test_removal_waits_for_no_order_and_interrupts_none(prepared: Host) -> None:
     prepared.run(["mkdir", "-p", "/run/firstresponder"])
-    hold = "flock /run/firstresponder/busy sleep 4248 >/dev/null 2>&1 & sleep 0.3"
-    prepared.run(["sh", "-c", hold])
+    hold = "flock /run/firstresponder/busy sleep 4248 >/dev/null 2>&1 &"
+    until_held = "while flock --nonblock /run/firstresponder/busy true; do sleep 0.05; done"
+    prepared.run(["sh", "-c", f"{hold} {until_held}"])
     done = prepared.run(["/root/host/install", "--remove"], check=False)
     assert (done.returncode, done.stderr) == (69, "install: an order is running; try again when it has ended\n")
     prepared.run(["pkill", "--full", "sleep 4248"])

@@ -13,12 +13,14 @@ from tests.testbed.processes import wait_until
 
 UNIT = "api-gateway.service"
 
+WHILE_HELD = "/bin/sh -c 'while [ -e /root/held ]; do sleep 0.1; done'"
 # Units that go wrong in the ways that a plain exit status of systemctl does not tell, or not in time.
 UNITS = {
     "dies-soon.service": "ExecStart=/bin/sh -c 'test -e /root/die || exec sleep 4242; sleep 1'",
     "cannot-start.service": "ExecStart=/bin/sleep 4242\nExecStartPre=/bin/sh -c 'test ! -e /root/die'",
     "skips-its-start.service": "ExecStart=/bin/sleep 4242\n[Unit]\nConditionPathExists=!/root/die",
-    "slow-to-stop.service": "ExecStart=/bin/sleep 4242\nExecStop=/bin/sleep 4\nKillMode=mixed",
+    "held-back.service": f"ExecStart=/bin/sleep 4242\nExecStartPre={WHILE_HELD}",
+    "slow-to-stop.service": f"ExecStart=/bin/sleep 4242\nExecStop={WHILE_HELD}\nKillMode=mixed",
     "slow-to-start.service": "ExecStart=/bin/sleep 4242\nExecStartPre=/bin/sleep 5\nExecStopPost=/bin/sleep 3",
     "not-declared.service": "ExecStart=/bin/sleep 4242",
 }
@@ -32,7 +34,7 @@ def units(host: Host) -> Iterator[None]:
     host.write("/etc/firstresponder/restartable", "".join(f"{name}\n" for name in declared))
     host.run(["systemctl", "daemon-reload"])
     yield
-    host.run(["rm", "-f", "/root/die"])
+    host.run(["rm", "-f", "/root/die", "/root/held"])
 
 
 def property_of(host: Host, unit: str, name: str) -> str:
@@ -100,11 +102,13 @@ def test_an_order_that_could_not_wait_for_the_restart_does_not_begin_it(host: Ho
 
 
 def test_a_unit_with_a_queued_job_is_left_to_that_job(host: Host, wire: Wire) -> None:
-    host.run(["systemctl", "start", "--no-block", "slow-to-start.service"])
-    job = property_of(host, "slow-to-start.service", "Job")
-    answer, output = restart(wire, "slow-to-start.service")
+    host.run(["touch", "/root/held"])
+    host.run(["systemctl", "start", "--no-block", "held-back.service"])
+    job = property_of(host, "held-back.service", "Job")
+    answer, output = restart(wire, "held-back.service")
     assert (answer.fields["exit"], output) == ("65", {"refused": f"another job is queued: {job}"})
-    host.run(["systemctl", "stop", "slow-to-start.service"])
+    host.run(["systemctl", "stop", "held-back.service"])
+    host.run(["rm", "/root/held"])
 
 
 @pytest.mark.parametrize(
@@ -129,16 +133,18 @@ def test_a_service_that_does_not_come_up_is_a_failure_whatever_systemctl_says(
 
 def test_giving_up_names_the_job_that_goes_on_and_does_not_cancel_it(host: Host, wire: Wire) -> None:
     host.run(["systemctl", "start", "slow-to-stop.service"])
+    host.run(["touch", "/root/held"])
     before = property_of(host, "slow-to-stop.service", "InvocationID")
     answer, output = restart(wire, "slow-to-stop.service", timeout=6)
     assert answer.fields["exit"] == "75"
     assert output["job"] == output["after.Job"] == re.findall(r"job (\d+) goes on", output["result"])[0]
+    host.run(["rm", "/root/held"])
 
     def restarted() -> bool:
         now = property_of(host, "slow-to-stop.service", "InvocationID")
         return property_of(host, "slow-to-stop.service", "ActiveState") == "active" and now != before
 
-    wait_until(restarted, 20, "systemd finishes the job")
+    wait_until(restarted, 60, "systemd finishes the job")
 
 
 def test_a_restart_whose_place_another_job_takes_has_no_known_end(host: Host, wire: Wire) -> None:
@@ -164,7 +170,7 @@ def test_a_restart_of_which_systemd_says_no_more_has_no_known_end(host: Host, wi
         assert wire.act(order.text).refused == "ledger error: systemd does not say what runs"
     finally:
         host.run(["rm", "-f", "/usr/sbin/systemctl", "/run/deaf"])
-    wait_until(lambda: wire.act(f"status {order.id}\n").state == "finished", 20, "the end of the order")
+    wait_until(lambda: wire.act(f"status {order.id}\n").state == "finished", 60, "the end of the order")
     answer = wire.act(f"status {order.id}\n")
     assert answer.fields["exit"] == "75"
     assert answer.output[-1] == "result=systemd does not say what became of it"
