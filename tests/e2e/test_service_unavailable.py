@@ -72,10 +72,9 @@ def test_a_failing_dependency_is_found_and_left_to_a_human(scenes: Scenes) -> No
 
 def test_eaten_memory_is_found_and_freed(scenes: Scenes) -> None:
     with faults.alone_with_memory(), unavailable(scenes) as (scene, target, server, other):
-        total, available = faults.memory(target)
-        size = total // 12
+        size, limit = faults.shortage(target)
         target.order("hoard", str(size))
-        incident = report(scene, minAvailableMemory=str(available - size // 2), dominantPercent=5)
+        incident = report(scene, minAvailableMemory=str(limit), dominantPercent=5)
         scene.stage.wait_for_phase(incident, "AwaitingApproval")
         scene.approve(incident)
         status = scene.stage.wait_for_phase(incident, "Resolved")

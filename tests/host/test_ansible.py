@@ -557,6 +557,6 @@ def test_outside_the_actions_the_program_never_applies(host: Host, pool: Pool) -
     """Previews and actions are one program: where it lies decides, so that a misplaced copy does no harm."""
     before = pool.state()
     host.run(["cp", "/etc/firstresponder/actions/ansible-scale", "/root/misplaced"])
-    assert "+++ after" in host.run(["/root/misplaced", *resized(pool, 3)]).stdout
+    assert "+++ after" in host.run(["/root/misplaced", *resized(pool, 3)], timeout=180).stdout
     assert pool.state() == before
     host.run(["rm", "/root/misplaced"])

@@ -82,7 +82,7 @@ def stop(host: Host) -> None:
 def crash(host: Host) -> None:
     """Kill the server: every connection is gone, and nothing was written to its end."""
     host.run(["systemctl", "kill", "--kill-whom=all", "--signal=SIGKILL", UNIT])
-    wait_until(lambda: _state(host) in {"failed", "inactive"}, 10, f"the server on {host.name} being dead")
+    wait_until(lambda: _state(host) in {"failed", "inactive"}, 60, f"the server on {host.name} being dead")
 
 
 def corrupt(host: Host) -> None:

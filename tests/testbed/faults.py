@@ -71,6 +71,16 @@ def memory(host: Host) -> tuple[int, int]:
     return total, available
 
 
+def shortage(host: Host) -> tuple[int, int]:
+    """How many bytes to hold so that memory is short, and below how many available ones it is short then.
+
+    What else this machine does takes memory and gives it back meanwhile: up to a twelfth of what there is makes no
+    difference, neither before nor after.
+    """
+    _, available = memory(host)
+    return available // 6, available - available // 12
+
+
 def hoard(host: Host, size: int, *, unit: str) -> None:
     """Have another unit of the host hold so many bytes of memory."""
     host.run(["systemd-run", "--quiet", f"--unit={unit}", *_hoarder(size)])

@@ -86,9 +86,9 @@ def _cut_path(cast: Cast, stage: Stage) -> None:
 def _eat_memory(cast: Cast, stage: Stage) -> Parameters:
     """Hosts of the testbed share this machine's memory, so what is short is relative to what there is now."""
     host = cast[REPORTS_HOST]
-    total, available = faults.memory(host)
-    host.order("hoard", str(total // 12))
-    return {"minAvailableMemory": str(available - total // 24), "dominantPercent": 5}
+    size, limit = faults.shortage(host)
+    host.order("hoard", str(size))
+    return {"minAvailableMemory": str(limit), "dominantPercent": 5}
 
 
 HIGH_CPU = Report("HighCPU", surroundings.GATEWAY, GATEWAY_HOST, f"CPU above 80 % for 5m on {GATEWAY_HOST}")

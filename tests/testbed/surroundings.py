@@ -139,7 +139,7 @@ def mail_worker(hosts: Hosts, stage: Stage) -> Cast:
     host.run(["systemctl", "enable", "--quiet", "--now", f"{MAILS}.service"])
     host.run(["/root/host/install", "--restartable", f"{MAILS}.service"])
     sent = ["journalctl", f"--unit={MAILS}.service", "--grep=^sent mail", "--quiet", "--lines=1"]
-    wait_until(lambda: host.run(sent, check=False).stdout != "", 30, f"{MAILS} sending mails")
+    wait_until(lambda: host.run(sent, check=False).stdout != "", 60, f"{MAILS} sending mails")
     stage.add_host(host)
     return {host.name: host, relay.name: relay}
 
