@@ -17,9 +17,9 @@ from firstresponder.api.runbook import Runbook, TriagePlaybook
 from firstresponder.cli import suggest
 from firstresponder.cli.cluster import Cluster, NoAnswer, Refused
 from firstresponder.cli.manual import Manual
-from firstresponder.cli.options import cluster_options
+from firstresponder.cli.options import cluster_options, timeout_option
 from firstresponder.cli.parameters import parameters_of
-from firstresponder.cli.watch import EXITS, follow, timeout_option
+from firstresponder.cli.watch import EXITS, follow
 from firstresponder.safety.neutralise import neutralise
 
 _TARGET = "target"

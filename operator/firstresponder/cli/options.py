@@ -1,4 +1,4 @@
-"""What commands take in common: the options of kubectl that say which cluster, who and where, and an incident."""
+"""What commands take in common: the options of kubectl that say which cluster, who and where, an incident, a time."""
 
 from __future__ import annotations
 
@@ -7,9 +7,30 @@ from typing import Any, TypeVar
 
 import click
 
+from firstresponder.api.base import duration_seconds
 from firstresponder.cli import suggest
 
 C = TypeVar("C", bound=Callable[..., Any])
+
+
+class Span(click.ParamType[float]):
+    """A length of time as people write it, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return duration_seconds(value)
+        except ValueError as problem:
+            self.fail(str(problem), param, ctx)
+
+
+timeout_option = click.option(
+    "--timeout",
+    type=Span(),
+    metavar="DURATION",
+    help="Follow for so long at most, for example 30m; otherwise for ever.",
+)
 
 
 def cluster_options(command: C) -> C:

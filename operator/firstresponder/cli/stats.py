@@ -12,10 +12,9 @@ from firstresponder.api.incident import Incident
 from firstresponder.cli import suggest
 from firstresponder.cli.cluster import Cluster
 from firstresponder.cli.manual import EXITS, Manual
-from firstresponder.cli.options import cluster_options
+from firstresponder.cli.options import Span, cluster_options
 from firstresponder.cli.stats_view import document, stats_view
 from firstresponder.cli.terminal import console
-from firstresponder.cli.watch import Span
 from firstresponder.incident.statistics import statistics_of
 
 

@@ -6,12 +6,11 @@ import sys
 
 import click
 
-from firstresponder.api.base import duration_seconds
 from firstresponder.api.incident import ENDS, Phase
 from firstresponder.cli.cluster import Cluster
 from firstresponder.cli.follow import states
 from firstresponder.cli.manual import Manual
-from firstresponder.cli.options import cluster_options, incident_argument
+from firstresponder.cli.options import cluster_options, incident_argument, timeout_option
 from firstresponder.cli.terminal import line_console
 from firstresponder.cli.watch_view import Story
 from firstresponder.incident.report import report_of
@@ -28,26 +27,6 @@ class NotOver(click.ClickException):
     """The incident goes on."""
 
     exit_code = 2
-
-
-class Span(click.ParamType[float]):
-    """A length of time as people write it, in seconds."""
-
-    name = "duration"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        try:
-            return duration_seconds(value)
-        except ValueError as problem:
-            self.fail(str(problem), param, ctx)
-
-
-timeout_option = click.option(
-    "--timeout",
-    type=Span(),
-    metavar="DURATION",
-    help="Follow for so long at most, for example 30m; otherwise for ever.",
-)
 
 
 @click.command(
