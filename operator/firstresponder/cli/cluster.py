@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +17,11 @@ import yaml
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from urllib3.exceptions import HTTPError
 
 from firstresponder.api.approvalrequest import ApprovalRequest, Review
-from firstresponder.api.base import GROUP, JSON, VERSION, Resource
+from firstresponder.api.base import GROUP, JSON, VERSION, Label, ObjectName, Resource
 from firstresponder.api.incident import Incident
 from firstresponder.cli.unreadable import first_problem
 from firstresponder.safety.neutralise import neutralise
@@ -29,8 +30,13 @@ _DEFAULT_KUBECONFIG = "~/.kube/config"
 _PATIENCE = (10.0, 30.0)
 """Seconds to connect and to wait for an answer."""
 _PAGE = 500
-_NAME = re.compile(r"[a-z0-9][-a-z0-9.]*")
 _NAMED_AFTER_A_KIND = re.compile(r"^(?:incidents?|inc)(?:\.[a-z0-9.]+)?/")
+
+_HINTS = {
+    401: "the API server does not know you: log in again, and try whether kubectl get incidents works",
+    404: "is First Responder installed in this cluster?",
+}
+"""What to do, by the status of an answer that does not say it."""
 
 R = TypeVar("R", bound=Resource)
 
@@ -41,6 +47,10 @@ class Refused(click.ClickException):
     exit_code = 1
 
 
+class Unreadable(Refused):
+    """What is stored is in a form that this plugin does not know; asking again changes nothing."""
+
+
 class NoAnswer(click.ClickException):
     """There is no usable kubeconfig, or the API server gave no answer."""
 
@@ -48,7 +58,7 @@ class NoAnswer(click.ClickException):
 
 
 class Cluster:
-    """Requests of the caller. Every method raises Refused with the API server's words, or NoAnswer."""
+    """Requests of the caller. Every method raises Refused with the API server's words, Unreadable, or NoAnswer."""
 
     def __init__(
         self, api: Any, namespace: str, flags: tuple[str, ...] = (), patience: tuple[float, float] = _PATIENCE
@@ -68,7 +78,8 @@ class Cluster:
         *,
         patience: tuple[float, float] = _PATIENCE,
     ) -> Cluster:
-        """The cluster that kubectl would talk to with the same options. Raises NoAnswer.
+        """The cluster that kubectl would talk to with the same options. Raises NoAnswer, and UsageError for a
+        namespace that there cannot be.
 
         ``patience`` is how many seconds each request may take to connect, and then to be answered.
         """
@@ -81,11 +92,18 @@ class Cluster:
             configuration: Any = client.Configuration()
             configuration.retries = False  # one clear answer; what is asked again is asked knowingly
             api = library.new_client_from_config(files, context=name, client_configuration=configuration)
-        except (ConfigException, OSError, yaml.YAMLError, KeyError, TypeError) as error:
+            space = namespace or chosen["context"].get("namespace") or "default"
+        except (ConfigException, OSError, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise NoAnswer(f"no usable kubeconfig ({neutralise(files, 300)}): {neutralise(str(error), 500)}") from None
+        if not _is(Label, space):
+            raise click.UsageError(f"{space!r} is not the name of a namespace: give one with --namespace")
         given = (("--kubeconfig", kubeconfig), ("--context", context))
         flags = tuple(f"{flag}={value}" for flag, value in given if value)
-        return cls(api, namespace or chosen["context"].get("namespace") or "default", flags, patience)
+        return cls(api, space, flags, patience)
+
+    def command(self, *words: str) -> str:
+        """A command of kubectl's plugins for the same namespace of the same cluster, quoted for a shell."""
+        return shlex.join(["kubectl", *words, "-n", self.namespace, *self.flags])
 
     def whoami(self) -> str:
         """The caller's user name, as the API server knows it."""
@@ -169,7 +187,7 @@ class Cluster:
         return _read(ApprovalRequest, answer)
 
     def _get(self, kind: type[R], name: str) -> R | None:
-        if not _NAME.fullmatch(name):  # without any, or with a slash, it would ask for something else
+        if not _is(ObjectName, name):  # without any, or with a slash, it would ask for something else
             return None
         try:
             return _read(kind, self._request("GET", self._path(kind, name)))
@@ -191,7 +209,10 @@ class Cluster:
     ) -> Any:
         response = self._send(method, path, body, content_type, query)
         with self._answering():
-            return json.loads(response.read())
+            answer = json.loads(response.read())
+            if not isinstance(answer, dict) or "kind" not in answer:
+                raise ValueError("what answers there is no Kubernetes API server")
+            return answer
 
     def _send(
         self,
@@ -236,9 +257,12 @@ def _refusal(code: int, text: bytes) -> Refused:
         status = json.loads(text)
         message, named = str(status["message"]), bool((status.get("details") or {}).get("name"))
     except (ValueError, KeyError, TypeError, AttributeError):
-        message, named = f"HTTP {code}: {text[:300].decode('utf-8', 'replace')}", False
+        message, named = f"HTTP {code}: {text[:300].decode('utf-8', 'replace').strip()}", False
+    if code == 404 and named:
+        return _NotFound(neutralise(message, 4096))
     # A kind that is not served is also a 404, but one that names no object.
-    return (_NotFound if code == 404 and named else Refused)(neutralise(message, 4096))
+    hint = f" ({_HINTS[code]})" if code in _HINTS else ""
+    return Refused(f"{neutralise(message, 4096)}{hint}")
 
 
 def _read(kind: type[R], body: Any) -> R:
@@ -246,7 +270,16 @@ def _read(kind: type[R], body: Any) -> R:
         return kind.model_validate(body)
     except ValidationError as error:
         message = neutralise(f"{kind.__name__}: {first_problem(error)}", 500)
-        raise Refused(f"{message} (is this plugin older than the operator?)") from None
+        raise Unreadable(f"{message} (is this plugin older than the operator?)") from None
+
+
+def _is(kind: Any, text: Any) -> bool:
+    """Whether a value is what the API takes for a name of that kind."""
+    try:
+        TypeAdapter(kind).validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def kubeconfig_files(given: str | None) -> str:

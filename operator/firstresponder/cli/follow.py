@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import click
 
 from firstresponder.api.incident import Incident
-from firstresponder.cli.cluster import Cluster, NoAnswer, Refused
+from firstresponder.cli.cluster import Cluster, NoAnswer, Refused, Unreadable
 
 _ROUND = 60
 """Seconds that one watch lasts; then the incident is read again, so that a dead connection is noticed."""
@@ -33,13 +34,12 @@ def states(cluster: Cluster, name: str, seconds: float | None) -> Iterator[Incid
         left = min(end - time.monotonic(), _ROUND)
         if left <= 0:
             return
-        try:
+        with suppress(NoAnswer, Refused):  # also of somebody who may read but not watch
             for change, state in cluster.changes(incident, within=math.ceil(left)):
                 if change == "DELETED":
                     break
                 yield state
-        except (NoAnswer, Refused):  # also of somebody who may read but not watch
-            time.sleep(_PAUSE)
+        time.sleep(_PAUSE)  # a watch that ends as soon as it begins is not begun again without end
         incident = _again(cluster, incident, end)
     raise _deleted(cluster, incident)
 
@@ -51,6 +51,8 @@ def _again(cluster: Cluster, incident: Incident, end: float) -> Incident:
     while True:
         try:
             found = cluster.incident(incident.name)
+        except Unreadable:
+            raise
         except (NoAnswer, Refused) as problem:  # an API server that starts refuses before it knows its roles
             if time.monotonic() >= give_up:
                 raise

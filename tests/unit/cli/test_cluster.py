@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner
 
+from firstresponder.api.incident import Incident
 from firstresponder.cli.approve import approve
-from firstresponder.cli.cluster import Cluster, NoAnswer
+from firstresponder.cli.cluster import Cluster, NoAnswer, Refused, Unreadable
 from firstresponder.cli.incident import main
 
 
@@ -67,13 +70,81 @@ def test_without_a_usable_kubeconfig_the_file_is_named(tmp_path: Path, monkeypat
     with pytest.raises(NoAnswer, match="nowhere"):
         Cluster.connect(None, None, None)
     broken = tmp_path / "broken"
-    for content in ("", "[]", "a: [", "contexts: 5"):
-        broken.write_text(content)
+    no_user = "{current-context: a, contexts: [{name: a, context: {cluster: a}}], clusters: [{name: a, cluster: %s}]}"
+    bad_certificate = no_user % "{server: 'https://a:1', certificate-authority-data: '%'}"
+    for content in ("", "[]", "a: [", "contexts: 5", "\xff", no_user % "5", bad_certificate):
+        broken.write_text(content, encoding="latin-1")
         with pytest.raises(NoAnswer, match="broken"):
             Cluster.connect(str(broken), None, None)
     good = kubeconfig(tmp_path / "good", "staging", staging=None)
     with pytest.raises(NoAnswer, match="production"):
         Cluster.connect(str(good), "production", None)
+
+
+@pytest.mark.parametrize("namespace", ["..", "a/b", "Prod", "a b", "x" * 64, "\udcff", "\x1b[2J"])
+def test_a_namespace_that_none_can_be_is_wrong_usage_and_never_a_part_of_another_path(
+    tmp_path: Path, namespace: str
+) -> None:
+    file = str(kubeconfig(tmp_path / "config", "staging", staging=None))
+    with pytest.raises(click.UsageError) as refused:
+        Cluster.connect(file, None, namespace)
+    assert refused.value.message == f"{namespace!r} is not the name of a namespace: give one with --namespace"
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "-a", "a-", "A", "a b", "x" * 254, "\udcff"])
+def test_nothing_is_asked_by_a_name_that_no_object_can_have(name: str) -> None:
+    assert Cluster(api=None, namespace="prod").incident(name) is None
+
+
+def answering(status: int, body: bytes) -> Cluster:
+    """A cluster that gives one answer to everything."""
+    api = SimpleNamespace(
+        configuration=SimpleNamespace(host="https://a:1"),
+        param_serialize=lambda method, path, **_: (method, path, {}, None, None),
+        call_api=lambda *_, **__: SimpleNamespace(status=status, read=lambda: body),
+    )
+    return Cluster(api, namespace="prod")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (
+            401,
+            b'{"kind": "Status", "message": "Unauthorized"}',
+            "Unauthorized (the API server does not know you: log in again, and try whether kubectl get incidents works)",
+        ),
+        (404, b"404 page not found\n", "HTTP 404: 404 page not found (is First Responder installed in this cluster?)"),
+        (403, b'{"kind": "Status", "message": "you may \\u001bnot"}', "you may \\x1bnot"),
+    ],
+)
+def test_a_refusal_says_what_to_do_where_the_api_server_does_not(status: int, body: bytes, told: str) -> None:
+    with pytest.raises(Refused) as refused:
+        answering(status, body).incident("one")
+    assert refused.value.message == told
+
+
+def test_an_object_that_is_not_there_is_no_refusal() -> None:
+    body = b'{"kind": "Status", "message": "incidents \\"one\\" not found", "details": {"name": "one"}}'
+    assert answering(404, body).incident("one") is None
+
+
+@pytest.mark.parametrize("body", [b"<html>Log in</html>", b"[]", b"{}", b'"ok"'])
+def test_something_else_that_answers_is_told_as_such(body: bytes) -> None:
+    with pytest.raises(NoAnswer, match="^no answer from https://a:1: "):
+        list(answering(200, body).items(Incident))
+
+
+def test_what_this_plugin_cannot_read_is_told_with_its_field() -> None:
+    with pytest.raises(Unreadable, match=r"^Incident: spec: Field required \(is this plugin older than the operator\?"):
+        answering(200, b'{"kind": "Incident"}').incident("one")
+
+
+def test_a_command_for_the_same_cluster_says_which_it_is(tmp_path: Path) -> None:
+    file = kubeconfig(tmp_path / "my config", "staging", staging="shop")
+    assert Cluster.connect(str(file), "staging", None).command("incident", "watch", "one") == (
+        f"kubectl incident watch one -n shop '--kubeconfig={file}' --context=staging"
+    )
 
 
 OPENED = ["open", "--type", "HighCPU", "--service", "api-gateway"]

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from firstresponder.api.incident import Incident, Phase
 from firstresponder.cli import follow
-from firstresponder.cli.cluster import Cluster, NoAnswer, Refused
+from firstresponder.cli.cluster import Cluster, NoAnswer, Refused, Unreadable
 from firstresponder.cli.incident import main
 from firstresponder.cli.watch_view import Story
 from firstresponder.incident.record import noted
@@ -199,6 +199,25 @@ def test_a_watch_that_is_cut_or_ends_is_begun_again_from_a_fresh_look(monkeypatc
     assert result.exit_code == 0
     assert result.stdout.count("Detected") == 1
     assert result.stderr == ("no answer from https://a:1: cut; trying again\nThe API server answers again.\n")
+
+
+def test_a_watch_that_ends_as_soon_as_it_begins_is_not_begun_again_without_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    states = lived()
+    cluster = Scripted([states[0], states[0], states[-1]], [[], []])
+    assert watched(monkeypatch, cluster).exit_code == 0
+    assert len(pauses) == 2
+
+
+def test_a_state_that_this_plugin_cannot_read_is_told_at_once_and_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unknown = Unreadable("Incident: status.phase: not known (is this plugin older than the operator?)")
+    result = watched(monkeypatch, Scripted([incident(), unknown], [[unknown]]))
+    assert (result.exit_code, result.stderr) == (1, f"Error: {unknown.message}\n")
 
 
 def test_an_api_server_that_stays_away_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
