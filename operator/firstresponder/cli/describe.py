@@ -24,8 +24,8 @@ def describe(name: str, kubeconfig: str | None, context: str | None, namespace: 
     the attempts with their proof, the verification, what was measured, the root cause, what triage found and saw, the
     timeline, follow-ups, the decision packet (first of all these while an answer is waited for) and the conditions.
     """
-    report = load(Cluster.connect(kubeconfig, context, namespace), name)
-    console().print(incident_view(report, datetime.now(UTC)))
+    cluster = Cluster.connect(kubeconfig, context, namespace)
+    console().print(incident_view(load(cluster, name), datetime.now(UTC), cluster.flags))
 
 
 def load(cluster: Cluster, name: str) -> Report:

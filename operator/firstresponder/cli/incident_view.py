@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
@@ -13,7 +13,7 @@ from rich.text import Text
 from firstresponder.api.base import duration_text
 from firstresponder.api.incident import Incident, Phase
 from firstresponder.cli.packet_view import findings_view, packet_view, reviews_view
-from firstresponder.cli.terminal import heading, labelled, pairs
+from firstresponder.cli.terminal import command_line, heading, labelled, pairs
 from firstresponder.incident.attempts import attempt_name
 from firstresponder.incident.findings import findings_text
 from firstresponder.incident.quantities import measured_table, quantities
@@ -37,12 +37,12 @@ _EXCERPT_LINES = 5
 _STATES = {"Succeeded": "green", "Failed": "bold red", "Indeterminate": "bold red"}
 
 
-def incident_view(report: Report, now: datetime) -> RenderableType:
-    """All of the report, the urgent first."""
+def incident_view(report: Report, now: datetime, flags: Sequence[str] = ()) -> RenderableType:
+    """All of the report, the urgent first. ``flags`` are what commands need to reach the caller's cluster."""
     packet = list(_packet(report, now))
     waiting = report.incident.status.phase == Phase.AWAITING_APPROVAL
     return Group(
-        *_top(report),
+        *_top(report, flags),
         *_escalation(report),
         *(packet if waiting else []),
         *_attempts(report),
@@ -52,13 +52,13 @@ def incident_view(report: Report, now: datetime) -> RenderableType:
         *_verdicts(report),
         *_evidence(report),
         *_timeline(report),
-        *_afterwards(report),
+        *_afterwards(report, flags),
         *([] if waiting else packet),
         *_conditions(report),
     )
 
 
-def _top(report: Report) -> Iterator[RenderableType]:
+def _top(report: Report, flags: Sequence[str]) -> Iterator[RenderableType]:
     incident, spec, headline = report.incident, report.incident.spec, report.headline
     phase = incident.status.phase
     yield Text.assemble(
@@ -66,12 +66,10 @@ def _top(report: Report) -> Iterator[RenderableType]:
         f" (namespace {incident.namespace}): ",
         (phase.value, COLOURS.get(phase, "bold")),
     )
-    to_do = Text(headline.to_do, style="bold")
+    wrong, to_do = (Text(text, style="bold") for text in (headline.wrong, headline.to_do))
+    yield labelled([("Wrong", wrong), (headline.label, headline.happened), ("To do", to_do)])
     if headline.command is not None:
-        to_do.append(f"\n{headline.command}")
-    yield labelled(
-        [("Wrong", Text(headline.wrong, style="bold")), (headline.label, headline.happened), ("To do", to_do)]
-    )
+        yield command_line(headline.command, flags)
     rows: list[tuple[str, RenderableType]] = [("Where", where_text(incident))]
     if spec.alert is not None:
         rows.append(("Alert", spec.alert.name))
@@ -227,7 +225,7 @@ def _timeline(report: Report) -> Iterator[RenderableType]:
         yield Text(f"{status.timeline_dropped} entries in the middle were dropped")
 
 
-def _afterwards(report: Report) -> Iterator[RenderableType]:
+def _afterwards(report: Report, flags: Sequence[str]) -> Iterator[RenderableType]:
     status, sli = report.incident.status, report.incident.status.sli
     after: list[tuple[str, str]] = [(each.type, each.title) for each in status.follow_ups]
     after += [(f"For {', '.join(each.to)}", each.text) for each in status.recommendations]
@@ -243,7 +241,7 @@ def _afterwards(report: Report) -> Iterator[RenderableType]:
         yield Text(f"\n{', '.join(parts)}")
     if status.phase == Phase.RESOLVED and sli is not None and sli.fix_correct:
         yield Text("\nShould the fix turn out to be wrong, mark it, so that it counts in the false-action rate:")
-        yield Text(_mark_incorrect(report.incident))
+        yield command_line(_mark_incorrect(report.incident), flags)
 
 
 def _mark_incorrect(incident: Incident) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from io import TextIOWrapper
 from typing import Any, TextIO
 
@@ -67,6 +68,11 @@ def pairs(rows: Iterable[tuple[str, str]], *, width: int = 24) -> Table:
     for name, said in rows:
         grid.add_row(Text(name), Text(said))
     return grid
+
+
+def command_line(command: str, flags: Sequence[str]) -> Text:
+    """A command to be copied whole, however narrow the terminal is; ``flags`` lead it to the caller's cluster."""
+    return Text(" ".join([command, *map(shlex.quote, flags)]), no_wrap=True, overflow="ignore")
 
 
 def heading(text: str) -> Text:

@@ -55,17 +55,17 @@ def watch(name: str, timeout: float | None, kubeconfig: str | None, context: str
 
 def follow(cluster: Cluster, name: str, timeout: float | None) -> None:
     """Tell what happens until the incident is over, and exit with what became of it."""
-    out, story = line_console(), Story()
+    out, story = line_console(), Story(cluster.flags)
     phase = Phase.PENDING
     try:
         for incident in states(cluster, name, timeout):
-            phase = incident.status.phase
+            name, phase = incident.name, incident.status.phase
             for line in story.news(report_of(incident)):
                 out.print(line)
             if phase in ENDS:
                 sys.exit(0 if phase == Phase.RESOLVED else 1)
     except KeyboardInterrupt:
-        again = f"kubectl incident watch {name} -n {cluster.namespace}"
+        again = cluster.command("incident", "watch", name)
         click.echo(f"\nNo longer followed; the incident goes on. Again: {again}", err=True)
         sys.exit(130)
     raise NotOver(f"incident {name} is still {phase.value}; it goes on")

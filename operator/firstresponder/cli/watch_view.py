@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from rich.console import RenderableType
@@ -13,8 +13,8 @@ from rich.text import Text
 from firstresponder.api.base import format_time
 from firstresponder.api.incident import ENDS, Phase
 from firstresponder.cli.incident_view import COLOURS
-from firstresponder.cli.terminal import labelled
-from firstresponder.incident.report import Headline, Report, hosts_text
+from firstresponder.cli.terminal import command_line, labelled
+from firstresponder.incident.report import Headline, Report, where_text
 
 _CLOCK, _EVENT = 9, 18
 """Columns of the time, and of what happened."""
@@ -23,7 +23,8 @@ _CLOCK, _EVENT = 9, 18
 class Story:
     """What was told so far, so that each look at an incident tells only what is new."""
 
-    def __init__(self) -> None:
+    def __init__(self, flags: Sequence[str] = ()) -> None:
+        self._flags = flags
         self._phase: Phase | None = None
         self._said: Headline | None = None
         self._day = ""
@@ -44,7 +45,7 @@ class Story:
         said = headline if over or asks else None
         if said is not None and said != self._said:
             yield Text()
-            yield from _told(said)
+            yield from _told(said, self._flags)
             if asks:
                 yield Text()
         self._said = said
@@ -69,15 +70,15 @@ class Story:
 
 
 def _title(report: Report) -> Iterator[RenderableType]:
-    incident, spec = report.incident, report.incident.spec
-    where = f"{spec.type} of {spec.service} · {hosts_text(incident)} · {spec.severity}"
+    incident = report.incident
+    where = where_text(incident)
     yield Text.assemble((f"Incident {incident.name}", "bold"), f" (namespace {incident.namespace}): {where}")
 
 
-def _told(headline: Headline) -> Iterator[RenderableType]:
+def _told(headline: Headline, flags: Sequence[str]) -> Iterator[RenderableType]:
     yield labelled([(headline.label, headline.happened), ("To do", Text(headline.to_do, style="bold"))])
     if headline.command is not None:
-        yield Text(headline.command, no_wrap=True, overflow="ignore")  # to be copied whole
+        yield command_line(headline.command, flags)
 
 
 def _row(clock: str, event: Text, details: Text) -> RenderableType:

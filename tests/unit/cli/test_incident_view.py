@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 from rich.console import Console
 
-from firstresponder.api.incident import Unavailable
+from firstresponder.api.incident import Phase, Unavailable
 from firstresponder.cli.describe import describe
 from firstresponder.cli.incident_view import incident_view
 from firstresponder.incident.report import report_of
@@ -49,6 +49,21 @@ def test_the_first_lines_say_what_is_wrong_what_is_proposed_and_what_to_do() -> 
     first = rendered(waiting(), 200).splitlines()[:5]
     assert [line.split()[0] for line in first] == ["Incident", "Wrong", "Proposed", "To", "kubectl"]
     assert first[-1].strip() == "kubectl approve high-cpu-1-1 -n prod"
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_command_is_never_folded_and_leads_to_the_cluster_that_was_asked(width: int) -> None:
+    acting = waiting()
+    acting.review("alice@example.com")
+    while acting.phase() != Phase.ACTING:
+        acting.step()
+    output = io.StringIO()
+    view = incident_view(report_of(acting.incident), START, ("--kubeconfig=/my files/config",))
+    Console(file=output, width=width).print(view)
+    assert (
+        "\nkubectl patch incident high-cpu-1 -n prod --type=merge -p '{\"spec\":{\"abort\":true}}' "
+        "'--kubeconfig=/my files/config'\n"
+    ) in output.getvalue()
 
 
 def test_an_escalation_begins_with_the_human_action() -> None:

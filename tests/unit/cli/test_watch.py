@@ -129,6 +129,14 @@ def test_an_escalation_ends_with_what_a_human_has_to_do() -> None:
 
 
 @pytest.mark.parametrize("width", [80, 200])
+def test_the_first_line_says_whom_it_costs_what() -> None:
+    costly = incident(impact={"customers": 1200, "revenueLossPerHour": {"amount": 5000, "currency": "EUR"}})
+    assert printed([costly]).splitlines()[0] == (
+        "Incident high-cpu-1 (namespace prod): HighCPU of api-gateway · api-gateway-03 · Warning · "
+        "1200 customers, 5000 EUR per hour"
+    )
+
+
 def test_nothing_is_wider_than_the_terminal_but_commands_and_nothing_is_cut(width: int) -> None:
     text = printed([*lived(), fix_failed().incident], width)
     assert max(len(line) for line in text.splitlines() if not line.startswith("kubectl ")) <= width
@@ -272,6 +280,13 @@ def test_ctrl_c_ends_the_following_only(monkeypatch: pytest.MonkeyPatch) -> None
     )
 
 
+def test_commands_that_are_told_lead_to_the_cluster_that_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Scripted([awaiting_approval().incident], [])
+    here.flags = ("--context=staging",)
+    told_here = watched(monkeypatch, here, "--timeout", "0s")
+    assert "\nkubectl approve high-cpu-1-1 -n prod --context=staging\n" in told_here.stdout
+
+
 @pytest.mark.parametrize("name", ["incident/high-cpu-1", "inc/high-cpu-1", "incidents.firstresponder.dev/high-cpu-1"])
 def test_a_name_may_be_written_as_kubectl_prints_it(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     class Asked(Scripted):
@@ -279,5 +294,6 @@ def test_a_name_may_be_written_as_kubectl_prints_it(monkeypatch: pytest.MonkeyPa
             assert name == "high-cpu-1"
             return super().incident(name)
 
-    monkeypatch.setattr(Cluster, "connect", lambda *_: Asked([resolved().incident], []))
-    assert CliRunner().invoke(main, ["watch", name]).exit_code == 0
+    monkeypatch.setattr(Cluster, "connect", lambda *_: Asked([awaiting_approval().incident], []))
+    result = CliRunner().invoke(main, ["watch", name, "--timeout", "0s"])
+    assert result.stderr == "Error: incident high-cpu-1 is still AwaitingApproval; it goes on\n"
