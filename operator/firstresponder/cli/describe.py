@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 
 import click
 
-from firstresponder.cli.cluster import Cluster
+from firstresponder.api.approvalrequest import ApprovalRequest
+from firstresponder.api.incident import Incident
+from firstresponder.cli.cluster import Cluster, Refused
 from firstresponder.cli.incident_view import incident_view
 from firstresponder.cli.manual import Manual
 from firstresponder.cli.options import cluster_options, incident_argument
@@ -29,7 +31,15 @@ def describe(name: str, kubeconfig: str | None, context: str | None, namespace: 
 
 
 def load(cluster: Cluster, name: str) -> Report:
-    """The report of the incident and its request. Raises Refused or NoAnswer."""
+    """The report of the incident and, as far as the caller may read that, its request. Raises Refused or NoAnswer."""
     incident = cluster.the_incident(name)
+    return report_of(incident, _request(cluster, incident))
+
+
+def _request(cluster: Cluster, incident: Incident) -> ApprovalRequest | None:
     ref = incident.status.approval_request_ref
-    return report_of(incident, cluster.request(ref.name) if ref is not None else None)
+    try:
+        return cluster.request(ref.name) if ref is not None else None
+    except Refused as problem:
+        click.echo(f"Warning: who answered is not known: {problem.message}", err=True)
+        return None

@@ -95,8 +95,10 @@ def findings_view(findings: Sequence[tuple[str, str]]) -> RenderableType:
     )
 
 
-def reviews_view(reviews: Sequence[ReviewText], required: int, missing: int) -> RenderableType:
-    """Who answered so far, and what is still needed."""
+def reviews_view(reviews: Sequence[ReviewText], required: int, missing: int | None) -> RenderableType:
+    """Who answered so far, and what is still needed, where that is known."""
+    if missing is None:
+        return labelled([("Approvals", "not known: the request is gone, or you may not read it")])
     colours = {"Approved": "green", "Denied": "bold red"}
     lines = [
         Text.assemble(

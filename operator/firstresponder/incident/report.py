@@ -66,8 +66,8 @@ class Report:
     packet_intact: bool
     """Whether the packet's bound part still has the digest that was recorded with it."""
     reviews: tuple[ReviewText, ...]
-    approvals_missing: int
-    """How many approvals the open request still needs."""
+    approvals_missing: int | None
+    """How many approvals the open request still needs; None where the request could not be read."""
 
 
 def report_of(incident: Incident, request: ApprovalRequest | None = None) -> Report:
@@ -80,7 +80,7 @@ def report_of(incident: Incident, request: ApprovalRequest | None = None) -> Rep
         update={"spec": _harmless(incident.spec, people), "status": _harmless(status, people)}
     )
     asked = status.approval_request_ref is not None  # in mode Observe nobody is
-    missing = outstanding(request) if request is not None else text.required_approvals if text and asked else 0
+    missing = outstanding(request) if request is not None else None if text and asked else 0
     return Report(
         incident=harmless,
         headline=_headline(harmless, text, missing),
@@ -220,7 +220,7 @@ def _redacted(text: str, people: frozenset[str], *, lines: bool) -> str:
     return neutralise("".join(told), _LIMIT, lines=lines)
 
 
-def _headline(incident: Incident, packet: PacketText | None, missing: int) -> Headline:
+def _headline(incident: Incident, packet: PacketText | None, missing: int | None) -> Headline:
     """What is proposed, being done or over, and what the reader must do about it."""
     spec, status = incident.spec, incident.status
     wrong = spec.summary or f"{spec.type} on {spec.service} ({hosts_text(incident)})"
@@ -272,7 +272,7 @@ def _headline(incident: Incident, packet: PacketText | None, missing: int) -> He
             return Headline(wrong, "Happened", "The status does not say.", "Look at it by hand.")
 
 
-def _approval(incident: Incident, packet: PacketText | None, missing: int) -> tuple[str, str | None]:
+def _approval(incident: Incident, packet: PacketText | None, missing: int | None) -> tuple[str, str | None]:
     approved = condition(incident.status.conditions, "Approved")
     if approved is not None and approved.reason == "ApprovalGateUnsafe":
         return f"Restore the approval gate; nothing runs before: {approved.message}", None

@@ -8,10 +8,14 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
-from firstresponder.api.incident import Phase, Unavailable
+from firstresponder.api.approvalrequest import ApprovalRequest
+from firstresponder.api.incident import Incident, Phase, Unavailable
+from firstresponder.cli.cluster import Cluster, Refused
 from firstresponder.cli.describe import describe
+from firstresponder.cli.incident import main
 from firstresponder.cli.incident_view import incident_view
 from firstresponder.incident.report import report_of
 from tests.unit.cli.test_report import HOSTILE, fix_failed, miner, resolved, told
@@ -88,6 +92,33 @@ def test_the_parts_come_in_the_order_that_the_help_says() -> None:
         assert part in said, part
         said = said.partition(part)[2]
         place = text.index(f"\n{heading}", place)
+
+
+class WithoutRequests(Cluster):
+    """A cluster whose caller may read incidents, and no requests."""
+
+    def __init__(self) -> None:
+        super().__init__(api=None, namespace="prod")
+
+    def incident(self, _: str) -> Incident | None:
+        return resolved().incident
+
+    def request(self, _: str) -> ApprovalRequest | None:
+        raise Refused("approvalrequests is forbidden")
+
+
+@pytest.mark.parametrize("command", ["describe", "report"])
+def test_who_may_not_read_requests_reads_the_incident_and_is_told_what_is_not_known(
+    monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(Cluster, "connect", lambda *_: WithoutRequests())
+    result = CliRunner().invoke(main, [command, "high-cpu-1"])
+    assert result.exit_code == 0
+    assert result.stderr == "Warning: who answered is not known: approvalrequests is forbidden\n"
+    assert "approvals given" not in result.stdout
+    assert ("Approvals  not known: the request is gone, or you may not read it" in result.stdout) == (
+        command == "describe"
+    )
 
 
 def test_a_waiting_incident_shows_its_packet_before_the_details_and_others_after_them() -> None:
