@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from firstresponder.api.base import API_VERSION, JSON, aware, format_time
 from firstresponder.api.hosts import Host
 from firstresponder.api.runbook import Runbook, TriagePlaybook
 from firstresponder.cli import suggest
+from firstresponder.cli.by_role import by_role
 from firstresponder.cli.cluster import Cluster, NoAnswer, Refused
 from firstresponder.cli.manual import Manual
 from firstresponder.cli.options import cluster_options, timeout_option
@@ -22,7 +22,6 @@ from firstresponder.cli.parameters import parameters_of
 from firstresponder.cli.watch import EXITS, follow
 from firstresponder.safety.neutralise import neutralise
 
-_TARGET = "target"
 _MONEY = re.compile(r"([0-9]{1,15}) ?([A-Z]{3})")
 _LONGEST_BEGINNING = 40
 """Characters of a type that become the beginning of the name."""
@@ -106,7 +105,7 @@ def open_incident(
     given = {
         "type": kind,
         "service": service,
-        "hosts": _hosts(hosts),
+        "hosts": [{"role": role, "name": host} for role, host in by_role(hosts).items()],
         "summary": summary,
         "severity": severity,
         "runbookRef": {"name": runbook} if runbook is not None else None,
@@ -125,17 +124,6 @@ def open_incident(
         click.echo(created["metadata"]["name"] + (" (server dry run)" if dry_run else ""))
     else:
         follow(cluster, created["metadata"]["name"], timeout)
-
-
-def _hosts(given: Sequence[str]) -> list[JSON]:
-    assigned: dict[str, str] = {}
-    for each in given:
-        role, equals, name = each.rpartition("=")
-        role = role if equals else _TARGET
-        if role in assigned:
-            raise click.BadParameter(f"the role {role} is given twice", param_hint="--host")
-        assigned[role] = name
-    return [{"role": role, "name": name} for role, name in assigned.items()]
 
 
 def _moment(text: str | None) -> str | None:

@@ -91,6 +91,12 @@ def test_all_that_an_incident_can_say_can_be_said(cluster: Empty) -> None:
     }
 
 
+def test_a_host_is_named_behind_the_first_equals_sign_as_in_render(cluster: Empty) -> None:
+    assert opened(*FROM_HOST, "--host", "database=a=b", "--no-watch").exit_code == 0
+    ((incident, _),) = cluster.created
+    assert incident["spec"]["hosts"][1] == {"role": "database", "name": "a=b"}  # which the API server refuses
+
+
 def test_what_is_not_said_is_left_to_the_api_server(cluster: Empty) -> None:
     assert opened("--type", "HighCPU", "--service", "api-gateway", "--no-watch").output == "high-cpu-7xk2p\n"
     ((incident, _),) = cluster.created
