@@ -102,7 +102,7 @@ class Cluster:
         return cls(api, space, flags, patience)
 
     def command(self, *words: str) -> str:
-        """A command of kubectl's plugins for the same namespace of the same cluster, quoted for a shell."""
+        """A command of kubectl for the same namespace of the same cluster, quoted for a shell."""
         return shlex.join(["kubectl", *words, "-n", self.namespace, *self.flags])
 
     def whoami(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -119,10 +121,11 @@ def open_incident(
         click.echo(f"Warning: {warning}", err=True)
     created = _created(cluster, name or _kebab(kind), spec, generate=name is None, dry_run=dry_run)
     if output is not None:
-        click.echo(_printed(created, output))
+        click.echo(_printed(created, output).encode())  # UTF-8 whatever the locale says, as JSON demands
     elif no_watch or dry_run:
         click.echo(created["metadata"]["name"] + (" (server dry run)" if dry_run else ""))
     else:
+        click.echo(f"incident.firstresponder.dev/{created['metadata']['name']} created")
         follow(cluster, created["metadata"]["name"], timeout)
 
 
@@ -148,12 +151,11 @@ def _impact(customers: int | None, revenue_loss: str | None) -> dict[str, JSON]:
     return impact
 
 
-def _doubts(cluster: Cluster, spec: dict[str, Any]) -> list[str]:
+def _doubts(cluster: Cluster, spec: dict[str, Any]) -> Iterator[str]:
     """What will keep the operator from handling it, as far as the caller may read that."""
-    try:
-        return [*_no_runbook(cluster, spec), *_no_hosts(cluster, spec)]
-    except (NoAnswer, Refused):
-        return []
+    for find in (_no_runbook, _no_hosts):
+        with suppress(NoAnswer, Refused):
+            yield from find(cluster, spec)
 
 
 def _no_runbook(cluster: Cluster, spec: dict[str, Any]) -> list[str]:
@@ -194,9 +196,10 @@ def _created(cluster: Cluster, name: str, spec: JSON, *, generate: bool, dry_run
     incident = {"apiVersion": API_VERSION, "kind": "Incident", "metadata": metadata, "spec": spec}
     try:
         return cluster.create(incident, dry_run=dry_run)
-    except NoAnswer as problem:
-        look = f"kubectl get incidents -n {cluster.namespace}"
-        raise NoAnswer(f"{problem.message}. Whether the incident was opened is not known; look: {look}") from None
+    except (NoAnswer, KeyboardInterrupt) as problem:
+        why = problem.message if isinstance(problem, NoAnswer) else "interrupted"
+        look = cluster.command("get", "incidents")
+        raise NoAnswer(f"{why}. Whether the incident was opened is not known; look: {look}") from None
 
 
 def _printed(incident: dict[str, Any], form: str) -> str:

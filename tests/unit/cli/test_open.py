@@ -30,12 +30,12 @@ class Empty(Cluster):
             "hosts": [{"metadata": {"name": "api-gateway-03"}, "spec": {}}],
         }
         self.created: list[tuple[Mapping[str, JSON], bool]] = []
-        self.problem: Exception | None = None
-        self.unreadable = False
+        self.problem: BaseException | None = None
+        self.unreadable: set[str] = set()
 
     def items(self, kind: type[Resource], *, everywhere: bool = False) -> Iterator[dict[str, Any]]:
         assert not everywhere
-        if self.unreadable:
+        if kind.plural in self.unreadable:
             raise Refused("may not list")
         yield from self.objects.get(kind.plural, [])
 
@@ -174,19 +174,52 @@ def test_of_several_runbooks_for_the_type_one_has_to_be_chosen(cluster: Empty) -
 
 
 def test_who_may_not_read_runbooks_opens_without_a_warning(cluster: Empty) -> None:
-    cluster.unreadable = True
+    cluster.unreadable = {"runbooks"}
     result = opened(*FROM_HOST, "--no-watch")
     assert (result.exit_code, result.stderr, len(cluster.created)) == (0, "", 1)
+    assert opened(*FROM_HOST, "--host", "database=nope", "--no-watch").stderr == "Warning: there is no Host nope\n"
+    cluster.unreadable = {"hosts"}
+    assert "no TriagePlaybook is for the type Unheard" in opened(*FROM_HOST, "--type", "Unheard", "--no-watch").stderr
 
 
-def test_where_the_api_server_gave_no_answer_nobody_claims_to_know(cluster: Empty) -> None:
-    cluster.problem = NoAnswer("no answer from https://a:1: timed out")
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        (NoAnswer("no answer from https://a:1: timed out"), "no answer from https://a:1: timed out"),
+        (KeyboardInterrupt(), "interrupted"),
+    ],
+)
+def test_where_the_api_server_gave_no_answer_nobody_claims_to_know(
+    cluster: Empty, problem: BaseException, told: str
+) -> None:
+    cluster.problem = problem
+    cluster.flags = ("--context=staging",)
     result = opened(*FROM_HOST)
     assert result.exit_code == 2
     assert result.stderr == (
-        "Error: no answer from https://a:1: timed out. Whether the incident was opened is not known; "
-        "look: kubectl get incidents -n prod\n"
+        f"Error: {told}. Whether the incident was opened is not known; "
+        "look: kubectl get incidents -n prod --context=staging\n"
     )
+
+
+def test_whoever_may_open_and_not_read_is_told_the_name_of_what_was_opened(
+    cluster: Empty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unread(_: str) -> None:
+        raise Refused("incidents is forbidden")
+
+    monkeypatch.setattr(cluster, "incident", unread)
+    result = opened(*FROM_HOST)
+    assert (result.exit_code, result.stderr) == (1, "Error: incidents is forbidden\n")
+    assert result.stdout == "incident.firstresponder.dev/high-cpu-7xk2p created\n"
+
+
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_what_was_created_is_utf_8_whatever_the_locale_says(cluster: Empty, form: str) -> None:
+    words = ["open", *FROM_HOST, "--summary", "CPU → 90 %", "-o", form]
+    result = CliRunner(charset="latin-1").invoke(main, words)
+    assert result.exception is None
+    assert yaml.safe_load(result.stdout_bytes.decode())["spec"]["summary"] == "CPU → 90 %"
 
 
 def test_a_dry_run_and_every_form_of_output_print_and_do_not_follow(cluster: Empty) -> None:
