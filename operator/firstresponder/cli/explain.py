@@ -41,10 +41,11 @@ def replay(name: str, kubeconfig: str | None, context: str | None, namespace: st
     and orders, and the recommendations. If not, it says where it differs, and the exit status is 1.
     """
     explanation = _explained(Cluster.connect(kubeconfig, context, namespace), name)
-    click.echo(f"Decided again: {explanation.conclusion}")
+    out = console()
+    out.print(f"Decided again: {explanation.conclusion}", soft_wrap=True)
     if explanation.differences:
         raise Refused("not what was recorded:\n" + "\n".join(f"  {each}" for each in explanation.differences))
-    click.echo("The same as recorded.")
+    out.print("The same as recorded.")
 
 
 def _explained(cluster: Cluster, name: str) -> Explanation:

@@ -53,11 +53,13 @@ def stats(
     Resolved     verified as fixed, of those that are over: by a fix (something
                  was done) or by itself (the symptom went away)
     Escalated    handed to a human, of those that are over (escalation rate);
-                 denied, expired and aborted ones are among them
+                 denied, expired and aborted ones are among them, and all
+                 with which a Runbook in mode Observe proposed something
     Wrong fixes  fixes found wrong, of those that were judged (false-action
-                 rate): right is a fix that was verified; wrong is one that was
-                 not, that a recurrence showed not to last, or that a human
-                 marked by spec.fixIncorrect
+                 rate): right is a fix that was verified; wrong is one whose
+                 verification failed, that a recurrence showed not to last, or
+                 that a human marked by spec.fixIncorrect; an action that
+                 failed or whose end is not known is no fix that was judged
     MTTD         from detection to the beginning of triage
     MTTR         from the beginning of triage to the verified end; only resolved
                  incidents have one
@@ -81,6 +83,6 @@ def stats(
     begin = datetime.now(UTC) - timedelta(seconds=since) if since is not None else None
     found = statistics_of(incidents, since=begin, kind=kind)
     if output == "json":
-        click.echo(json.dumps(document(found), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(document(found), indent=2, ensure_ascii=False).encode())
     else:
         console().print(stats_view(found))

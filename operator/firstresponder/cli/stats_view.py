@@ -107,7 +107,7 @@ def document(found: Statistics) -> dict[str, JSON]:
             {
                 "runbook": each.revision.runbook if each.revision is not None else None,
                 "digest": each.revision.digest if each.revision is not None else None,
-                "git_revisions": list(each.git_revisions),
+                "git_revisions": [neutralise(revision, 256) for revision in each.git_revisions],
                 **_figures(each.figures),
             }
             for each in found.revisions

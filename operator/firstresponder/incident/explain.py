@@ -17,7 +17,7 @@ from firstresponder.api.incident import CriterionResult, HypothesisResult, Incid
 from firstresponder.api.packet import DecisionPacket, ProposedAction
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.runbook import Action, Recommendation, RunbookSpec, Triage
-from firstresponder.expressions import Scope, Verdict, format_value
+from firstresponder.expressions import ExpressionError, Scope, TemplateError, Verdict, format_value
 from firstresponder.incident.decide import (
     DEFAULT_MARGIN,
     Conclusion,
@@ -37,7 +37,7 @@ from firstresponder.incident.look import evidence_of, values_of
 from firstresponder.incident.packet import Refused, Shaped, shaped
 from firstresponder.incident.packet_text import action_clause
 from firstresponder.runbooks.names import compiled, names_in
-from firstresponder.runbooks.parameters import recorded, resolve
+from firstresponder.runbooks.parameters import InvalidParameter, recorded, resolve
 from firstresponder.safety.neutralise import shown
 
 _VALUE, _SAW = 400, 1200
@@ -105,10 +105,14 @@ def explain(incident: Incident, runbook: str, spec: Triage) -> Explanation:
     if not found:
         raise NotDecided("it has no evidence: it ended before triage, or is not triaged yet")
     evidence = values_of(found)
-    scope = scope_of(spec, setting_then(incident, spec), evidence)
-    again = _again(status, spec, scope, evidence)
+    try:
+        scope = scope_of(spec, setting_then(incident, spec), evidence)
+        again = _again(status, spec, scope, evidence)
+        judged = tuple(_judged(spec, scope, again))
+    except (ExpressionError, TemplateError, InvalidParameter) as problem:  # another version took them
+        raise NotDecided(f"its runbook cannot be judged by this version: {shown(str(problem), _SAW)}") from None
     return Explanation(
-        judged=tuple(_judged(spec, scope, again)),
+        judged=judged,
         conclusion=_told(again),
         verified=tuple(_criterion(each) for each in status.verification.criteria) if status.verification else (),
         differences=tuple(_differences(status, runbook, spec, again)),

@@ -16,7 +16,7 @@ from firstresponder.api.base import Resource
 from firstresponder.api.incident import Incident
 from firstresponder.cli.cluster import Cluster
 from firstresponder.cli.incident import main
-from firstresponder.cli.stats_view import share_text, stats_view
+from firstresponder.cli.stats_view import document, share_text, stats_view
 from firstresponder.incident.statistics import Share, statistics_of
 from tests.unit.incident.test_statistics import (
     aborted,
@@ -143,6 +143,16 @@ def test_json_has_the_same_numbers(cluster: Full) -> None:
     assert (types["Unheard"]["incorrect_fixes"]["rate"], types["Unheard"]["mttr_seconds"]) == (None, None)
     assert found["escalated_most"][0]["reasons"] == {"ApprovalDenied": 1, "FixFailed": 1}
     assert {each["runbook"] for each in found["revisions"]} == {"high-cpu", None}
+
+
+def test_a_git_revision_commands_no_terminal_not_even_in_json() -> None:
+    ref = resolved().status.runbook_revision_ref
+    assert ref is not None
+    hostile = ref.model_copy(update={"git_revision": "v1\x9b2J\u202e"})
+    status = resolved().status.model_copy(update={"runbook_revision_ref": hostile})
+    found = statistics_of([resolved().model_copy(update={"status": status})])
+    (revision,) = document(found)["revisions"]
+    assert revision["git_revisions"] == ["v1\\x9b2J\\u202e"]
 
 
 def test_an_incident_that_cannot_be_read_hides_no_other_and_is_not_hidden(cluster: Full) -> None:

@@ -291,3 +291,16 @@ def test_an_incident_without_evidence_says_so() -> None:
     world = World(incident=World().incident)
     with pytest.raises(NotDecided, match="no evidence"):
         explain(world.incident, "high-cpu", SPEC)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        ("variables", [{"name": "cpuHigh", "expression": "gone(1.0)"}], "gone"),
+        ("parameters", [{"name": "cpuThreshold", "type": "number", "default": 5, "maximum": 9}], "cpuThreshold"),
+    ],
+)
+def test_a_runbook_that_another_version_took_is_told_as_not_to_be_judged(field: str, value: object, why: str) -> None:
+    spec = RunbookSpec.model_validate({**high_cpu()["spec"], field: value})
+    with pytest.raises(NotDecided, match=f"its runbook cannot be judged by this version: .*{why}"):
+        explain(awaiting_approval().incident, "high-cpu", spec)
