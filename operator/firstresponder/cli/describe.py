@@ -27,7 +27,7 @@ def describe(name: str, kubeconfig: str | None, context: str | None, namespace: 
     timeline, follow-ups, the decision packet (first of all these while an answer is waited for) and the conditions.
     """
     cluster = Cluster.connect(kubeconfig, context, namespace)
-    console().print(incident_view(load(cluster, name), datetime.now(UTC), cluster.flags))
+    console().print(incident_view(load(cluster, name), datetime.now(UTC), cluster.flags), crop=False)
 
 
 def load(cluster: Cluster, name: str) -> Report:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from io import TextIOWrapper
 from typing import Any, TextIO
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -70,9 +70,10 @@ def pairs(rows: Iterable[tuple[str, str]], *, width: int = 24) -> Table:
     return grid
 
 
-def command_line(command: str, flags: Sequence[str]) -> Text:
-    """A command to be copied whole, however narrow the terminal is; ``flags`` lead it to the caller's cluster."""
-    return Text(" ".join([command, *map(shlex.quote, flags)]), no_wrap=True, overflow="ignore")
+def command_line(command: str, flags: Sequence[str]) -> RenderableType:
+    """A command to be copied whole, for a console that crops nothing; ``flags`` lead it to the caller's cluster."""
+    line = Text(" ".join([command, *map(shlex.quote, flags)]), no_wrap=True, overflow="ignore")
+    return Group(line)  # of a bare text the console prints a copy, which would be folded
 
 
 def heading(text: str) -> Text:

@@ -61,7 +61,7 @@ def follow(cluster: Cluster, name: str, timeout: float | None) -> None:
         for incident in states(cluster, name, timeout):
             name, phase = incident.name, incident.status.phase
             for line in story.news(report_of(incident)):
-                out.print(line)
+                out.print(line, crop=False)
             if phase in ENDS:
                 sys.exit(0 if phase == Phase.RESOLVED else 1)
     except KeyboardInterrupt:

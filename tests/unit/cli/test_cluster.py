@@ -71,7 +71,7 @@ def test_without_a_usable_kubeconfig_the_file_is_named(tmp_path: Path, monkeypat
         Cluster.connect(None, None, None)
     broken = tmp_path / "broken"
     no_user = "{current-context: a, contexts: [{name: a, context: {cluster: a}}], clusters: [{name: a, cluster: %s}]}"
-    bad_certificate = no_user % "{server: 'https://a:1', certificate-authority-data: '%'}"
+    bad_certificate = no_user % "{server: 'https://a:1', certificate-authority-data: a}"
     for content in ("", "[]", "a: [", "contexts: 5", "\xff", no_user % "5", bad_certificate):
         broken.write_text(content, encoding="latin-1")
         with pytest.raises(NoAnswer, match="broken"):
@@ -112,7 +112,7 @@ def answering(status: int, body: bytes) -> Cluster:
         (
             401,
             b'{"kind": "Status", "message": "Unauthorized"}',
-            "Unauthorized (the API server does not know you: log in again, and try whether kubectl get incidents works)",
+            "Unauthorized (the API server does not know you: log in again, and see whether kubectl get pods works)",
         ),
         (404, b"404 page not found\n", "HTTP 404: 404 page not found (is First Responder installed in this cluster?)"),
         (403, b'{"kind": "Status", "message": "you may \\u001bnot"}', "you may \\x1bnot"),
@@ -131,7 +131,7 @@ def test_an_object_that_is_not_there_is_no_refusal() -> None:
 
 @pytest.mark.parametrize("body", [b"<html>Log in</html>", b"[]", b"{}", b'"ok"'])
 def test_something_else_that_answers_is_told_as_such(body: bytes) -> None:
-    with pytest.raises(NoAnswer, match="^no answer from https://a:1: "):
+    with pytest.raises(NoAnswer, match=r"^no answer from https://a:1: "):
         list(answering(200, body).items(Incident))
 
 

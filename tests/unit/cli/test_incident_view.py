@@ -27,7 +27,7 @@ waiting = partial(awaiting_approval, incident=incident(summary="CPU above 90 % f
 def rendered(world: World, width: int) -> str:
     output = io.StringIO()
     Console(file=output, width=width, markup=False, emoji=False, highlight=False).print(
-        incident_view(report_of(world.incident, world.request), START)
+        incident_view(report_of(world.incident, world.request), START), crop=False
     )
     return output.getvalue()
 
@@ -63,9 +63,9 @@ def test_a_command_is_never_folded_and_leads_to_the_cluster_that_was_asked(width
         acting.step()
     output = io.StringIO()
     view = incident_view(report_of(acting.incident), START, ("--kubeconfig=/my files/config",))
-    Console(file=output, width=width).print(view)
+    Console(file=output, width=width).print(view, crop=False)
     assert (
-        "\nkubectl patch incident high-cpu-1 -n prod --type=merge -p '{\"spec\":{\"abort\":true}}' "
+        '\nkubectl patch incident high-cpu-1 -n prod --type=merge -p \'{"spec":{"abort":true}}\' '
         "'--kubeconfig=/my files/config'\n"
     ) in output.getvalue()
 

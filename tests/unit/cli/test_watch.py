@@ -46,7 +46,7 @@ def printed(states: list[Incident], width: int = 200) -> str:
     console = Console(file=output, width=width, markup=False, emoji=False, highlight=False)
     for state in states:
         for line in story.news(report_of(state)):
-            console.print(line)
+            console.print(line, crop=False)
     return "\n".join(line.rstrip() for line in output.getvalue().splitlines())
 
 
@@ -128,7 +128,6 @@ def test_an_escalation_ends_with_what_a_human_has_to_do() -> None:
     )
 
 
-@pytest.mark.parametrize("width", [80, 200])
 def test_the_first_line_says_whom_it_costs_what() -> None:
     costly = incident(impact={"customers": 1200, "revenueLossPerHour": {"amount": 5000, "currency": "EUR"}})
     assert printed([costly]).splitlines()[0] == (
@@ -137,6 +136,7 @@ def test_the_first_line_says_whom_it_costs_what() -> None:
     )
 
 
+@pytest.mark.parametrize("width", [80, 200])
 def test_nothing_is_wider_than_the_terminal_but_commands_and_nothing_is_cut(width: int) -> None:
     text = printed([*lived(), fix_failed().incident], width)
     assert max(len(line) for line in text.splitlines() if not line.startswith("kubectl ")) <= width
@@ -278,6 +278,17 @@ def test_ctrl_c_ends_the_following_only(monkeypatch: pytest.MonkeyPatch) -> None
     assert result.stderr == (
         "\nNo longer followed; the incident goes on. Again: kubectl incident watch high-cpu-1 -n prod\n"
     )
+
+
+@pytest.mark.parametrize("words", [["watch", "--timeout", "0s"], ["describe"]])
+def test_a_command_is_told_whole_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    for command in ("watch.line_console", "describe.console"):
+        monkeypatch.setattr(f"firstresponder.cli.{command}", lambda: Console(width=20))
+    here = Scripted([awaiting_approval().incident], [])
+    monkeypatch.setattr(here, "request", lambda _: None)
+    monkeypatch.setattr(Cluster, "connect", lambda *_: here)
+    result = CliRunner().invoke(main, [*words, "high-cpu-1"])
+    assert "\nkubectl approve high-cpu-1-1 -n prod\n" in result.stdout
 
 
 def test_commands_that_are_told_lead_to_the_cluster_that_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
