@@ -1,4 +1,4 @@
-"""What goes to the terminal: plain text when piped, colours only for a person, and layout for any width from 80."""
+"""What goes to the terminal: plain text when piped, colours only for a person, and layout for any width from 40."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from rich.text import Text
 LABEL = 10
 """Columns of the labels at the left."""
 _PADDING = re.compile(r" +(?=\n)")
+_NARROWEST = 40
+"""Columns that all is laid out for at least. In fewer, or in the none that some terminals claim, words get lost."""
 _UNBOUNDED = 100_000
 """Columns; more than any line has."""
 
@@ -39,7 +41,10 @@ def console() -> Console:
         sys.stdout.reconfigure(errors="backslashreplace")  # whatever a locale lacks, no traceback
     terminal = sys.stdout.isatty()
     out: Any = sys.stdout if terminal else _WithoutPadding(sys.stdout)
-    return Console(file=out, force_terminal=terminal, markup=False, emoji=False, highlight=False)
+    made = Console(file=out, force_terminal=terminal, markup=False, emoji=False, highlight=False)
+    if made.width < _NARROWEST:  # noqa: PLR1730 - a width that was set would not change with the terminal
+        made.width = _NARROWEST
+    return made
 
 
 def line_console() -> Console:

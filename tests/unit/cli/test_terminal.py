@@ -70,6 +70,17 @@ def test_a_line_of_its_own_is_folded_for_a_person_and_stays_one_line_in_a_pipe(
         assert " ".join(" ".join(lines).split()) == line
 
 
+@pytest.mark.parametrize("width", ["0", "1", "20", "40"])
+def test_a_terminal_without_a_width_or_almost_none_gets_every_word(monkeypatch: pytest.MonkeyPatch, width: str) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("sys.stdout", stream := Stream(terminal=True))
+    console().print(labelled([("Happened", "words that stand in the second column")]))
+    stream.flush()
+    assert isinstance(stream.buffer, io.BytesIO)
+    assert "column" in stream.buffer.getvalue().decode()
+
+
 def test_a_line_in_a_pipe_ends_where_its_words_end(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = Stream(terminal=False)
     monkeypatch.setattr("sys.stdout", stream)
