@@ -35,6 +35,7 @@ _NAMED_AFTER_A_KIND = re.compile(r"^(?:incidents?|inc)(?:\.[a-z0-9.]+)?/")
 _HINTS = {
     401: "the API server does not know you: log in again, and see whether kubectl get pods works",
     404: "is First Responder installed in this cluster?",
+    410: "the list changed too long while it was read: try again",
 }
 """What to do, by the status of an answer that does not say it."""
 

@@ -41,7 +41,7 @@ def states(cluster: Cluster, name: str, seconds: float | None) -> Iterator[Incid
                 yield state
         time.sleep(_PAUSE)  # a watch that ends as soon as it begins is not begun again without end
         incident = _again(cluster, incident, end)
-    raise _deleted(cluster, incident)
+    raise Refused(f"{_deleted(cluster, incident).message}, and another one has its name now")
 
 
 def _again(cluster: Cluster, incident: Incident, end: float) -> Incident:

@@ -115,6 +115,11 @@ def answering(status: int, body: bytes) -> Cluster:
             "Unauthorized (the API server does not know you: log in again, and see whether kubectl get pods works)",
         ),
         (404, b"404 page not found\n", "HTTP 404: 404 page not found (is First Responder installed in this cluster?)"),
+        (
+            410,
+            b'{"kind": "Status", "message": "Expired"}',
+            "Expired (the list changed too long while it was read: try again)",
+        ),
         (403, b'{"kind": "Status", "message": "you may \\u001bnot"}', "you may \\x1bnot"),
     ],
 )

@@ -247,19 +247,19 @@ def another() -> Incident:
 
 
 @pytest.mark.parametrize(
-    ("looks", "watches"),
+    ("looks", "watches", "more"),
     [
-        ([incident(), None], [[None]]),
-        ([incident(), None], [[cut()]]),
-        ([incident(), another()], [[None]]),
-        ([incident(), another()], [[cut()]]),
+        ([incident(), None], [[None]], ""),
+        ([incident(), None], [[cut()]], ""),
+        ([incident(), another()], [[None]], ", and another one has its name now"),
+        ([incident(), another()], [[cut()]], ", and another one has its name now"),
     ],
 )
 def test_a_deleted_incident_is_told_as_such_also_where_another_took_its_name(
-    monkeypatch: pytest.MonkeyPatch, looks: list[Step], watches: list[list[Step]]
+    monkeypatch: pytest.MonkeyPatch, looks: list[Step], watches: list[list[Step]], more: str
 ) -> None:
     result = watched(monkeypatch, Scripted(looks, watches))
-    assert (result.exit_code, result.stderr) == (1, "Error: incident high-cpu-1 in namespace prod was deleted\n")
+    assert (result.exit_code, result.stderr) == (1, f"Error: incident high-cpu-1 in namespace prod was deleted{more}\n")
 
 
 def test_after_the_timeout_it_says_that_the_incident_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
