@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from firstresponder.api.base import JSON, ObjectName, ServiceName
 from firstresponder.api.hosts import Address, Host
 from firstresponder.api.runbook import Runbook, TriagePlaybook
+from firstresponder.cli.by_role import by_role
 from firstresponder.cli.files import files_argument, print_findings, read_files
 from firstresponder.cli.manual import Manual
 from firstresponder.cli.parameters import parameters_of
@@ -98,10 +99,8 @@ def _host(manifest: Manifest) -> Known:
 def _assigned(given: Sequence[str], known: Sequence[Manifest]) -> dict[str, Known]:
     """Role → host. ``known`` are the Hosts among the files."""
     assigned: dict[str, Known] = {}
-    for each in given:
-        role, name, *address = each.split("=", 2) if "=" in each else ("target", each)
-        if role in assigned:
-            raise click.BadParameter(f"the role {role} is given twice", param_hint="--host")
+    for role, said in by_role(given).items():
+        name, *address = said.split("=", 1)
         _require(ObjectName, name, "--host", "the name of a Host: write NAME, ROLE=NAME or ROLE=NAME=ADDRESS")
         found = [_host(each) for each in known if each.name == name]
         if len(found) > 1:
