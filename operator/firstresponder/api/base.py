@@ -97,9 +97,13 @@ def format_time(moment: datetime) -> str:
 
 
 def aware(moment: datetime) -> datetime:
-    """The same time, if it says its zone. Raises ValueError."""
+    """The same time, if it says its zone and can be told in UTC. Raises ValueError."""
     if moment.tzinfo is None:
         raise ValueError("a time needs its zone, as in 2026-03-14T03:07:12Z")
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time must lie in the years 1 to 9999 of UTC") from None
     return moment
 
 

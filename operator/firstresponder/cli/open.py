@@ -134,7 +134,7 @@ def _moment(text: str | None) -> str | None:
         return None
     try:
         return format_time(aware(datetime.fromisoformat(text)))
-    except (ValueError, OverflowError):
+    except ValueError:
         raise click.BadParameter(
             f"{text!r} is not a time with its zone, as in 2026-03-14T03:07:12Z", param_hint="--detection-time"
         ) from None
