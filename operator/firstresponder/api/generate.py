@@ -14,7 +14,8 @@ import json
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -101,7 +102,8 @@ class WithFieldDocstrings(GenerateJsonSchema):
         return generated
 
 
-def _field_docstrings(model: type[BaseModel]) -> dict[str, str]:
+@cache  # a model stands in many others
+def _field_docstrings(model: type[BaseModel]) -> Mapping[str, str]:
     found = {}
     for base in reversed(model.__mro__):
         if not issubclass(base, BaseModel) or base is BaseModel:

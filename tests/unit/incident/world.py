@@ -5,8 +5,11 @@ It does what the controller does with the real parts, so the pure core can be le
 
 from __future__ import annotations
 
+import copy
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +57,21 @@ HIGH_CPU = Path(__file__).parents[3] / "runbooks" / "high-cpu.yaml"
 
 def high_cpu() -> dict[str, Any]:
     """The shipped runbook, as a file has it."""
+    return copy.deepcopy(_shipped())
+
+
+@cache
+def _shipped() -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load(HIGH_CPU.read_text())
     return document
+
+
+@cache
+def _stored(document: str) -> tuple[Runbook, RevisionReference]:
+    """What a Runbook, as JSON, is to the core. Each step asks for the same again."""
+    body = json.loads(document)
+    stored = revision_of("high-cpu", body["spec"])
+    return Runbook.model_validate(body), RevisionReference(runbook="high-cpu", name=stored.name, digest=stored.digest)
 
 
 def leak() -> dict[str, dict[str, Any]]:
@@ -274,9 +290,7 @@ class World:
     # What the core sees
 
     def snapshot(self) -> Snapshot:
-        runbook = Runbook.model_validate(self.runbook)
-        stored = revision_of("high-cpu", self.runbook["spec"])
-        ref = RevisionReference(runbook="high-cpu", name=stored.name, digest=stored.digest)
+        runbook, ref = _stored(json.dumps(self.runbook))
         spec = None if self.revision_problem else runbook.spec
         wanted = self.incident.status.approval_request_ref
         request = self.request if self.request and wanted and wanted.name == self.request.name else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,13 @@ RUNBOOKS = {path.stem: path for path in sorted((Path(__file__).parents[3] / "run
 KINDS: dict[str, type[Runbook | TriagePlaybook]] = {"Runbook": Runbook, "TriagePlaybook": TriagePlaybook}
 
 
+@cache
+def shipped(name: str) -> Any:
+    return yaml.safe_load(RUNBOOKS[name].read_text())
+
+
 def runbook(name: str = "high-cpu", change: Any = None) -> Runbook | TriagePlaybook:
-    document = yaml.safe_load(RUNBOOKS[name].read_text())
+    document = copy.deepcopy(shipped(name))
     if change is not None:
         change(document["spec"])
     return KINDS[document["kind"]].model_validate(document)
