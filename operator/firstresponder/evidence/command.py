@@ -97,6 +97,7 @@ PROBE = Probe(
         "jc": "With `output: jc`: what the parser makes of it, with its names and units, without what could be a "
         f"secret; parsers are {', '.join(f'`{name}`' for name in sorted(JC_PARSERS))}",
     },
+    quoted=("text", "lines", "json", "jc"),
     argv=_argv,
     parse=_parse,
     by_hand=ByHand(

@@ -98,6 +98,7 @@ PROBE = Probe(
         "sharePercent": "The same in percent of the used bytes of the file system that holds `of`; 0 on another one",
         "paths": "The largest folders down to the third level, each with `path` and `bytes`",
     },
+    quoted=("paths",),
     request="directories",
     argv=_argv,
     parse=_parse,

@@ -171,6 +171,7 @@ PROBE = Probe(
         "error": "Why nothing answered: NameNotResolved, ConnectionFailed, ConnectionClosed, TimedOut, TlsFailed "
         "or BadReply; left out otherwise",
     },
+    quoted=("json",),
     measures={"latencySeconds": Unit.SECONDS},
     argv=_argv,
     parse=_parse,

@@ -220,6 +220,7 @@ PROBE = Probe(
         "lines": "The newest matches, redacted and cut: for people, not for expressions",
         "extracted": "What each pattern of `extract` finds most often, by its name; left out when it finds nothing",
     },
+    quoted=("lines", "extracted"),
     measures={"count": Unit.COUNT, "perMinute": Unit.PER_MINUTE},
     argv=_argv,
     parse=_parse,

@@ -108,6 +108,8 @@ class Probe(Generic[A]):
     """What the host's program is asked for: to run the argv, or for a probe of its own with the argv as arguments."""
     excerpt: bool = True
     """Whether people may see the beginning of what was printed."""
+    quoted: tuple[str, ...] = ()
+    """The fields that hold what others wrote, in whatever form. Of these only what decides is ever published."""
     measures: Mapping[str, Unit] = field(default_factory=dict)
     """The fields that are quantities which people want to see over time. A field's unit is the same in all probes."""
 

@@ -137,6 +137,7 @@ PROBE = Probe(
     arguments=UnitArguments,
     source="systemctl show",
     fields={field: told for field, (_, _, told) in _PROPERTIES.items()},
+    quoted=("description",),
     argv=_argv,
     parse=_parse,
     by_hand=ByHand(

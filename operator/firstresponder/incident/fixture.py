@@ -18,6 +18,7 @@ from firstresponder.api.base import JSON
 from firstresponder.api.diagnostics import Diagnostic
 from firstresponder.api.incident import Incident
 from firstresponder.api.runbook import Case, Expectation, TestHost, Tests, Triage
+from firstresponder.evidence.catalogue import PROBES
 from firstresponder.incident.decide import DEFAULT_MARGIN
 from firstresponder.incident.explain import explain, setting_then
 from firstresponder.incident.look import evidence_of, values_of
@@ -29,14 +30,6 @@ from firstresponder.safety import may_be_secret, shown
 
 _DECIDED = ("cause", "action", "runbook", "desired", "methods", "recommend", "escalate", "verify_only")
 """What of an expectation a triage decides; criteria are judged later, on evidence that no status holds."""
-_QUOTED: Mapping[str, Collection[str]] = {
-    "journal": ("lines", "extracted"),
-    "http": ("json",),
-    "command": ("text", "lines", "json", "jc"),
-    "directories": ("paths",),
-    "unit": ("description",),
-}
-"""Fields of probes that hold what others wrote, in whatever form: of these only what conditions read is kept."""
 _TEXTS = ("string", "hostname", "path")
 """Types of parameters whose value could tell anything."""
 
@@ -164,7 +157,7 @@ class _Redaction:
         kept: dict[str, JSON] = {}
         for name, value in values.items():
             what = f"{diagnostic.name}.{name}"
-            quoted = name in _QUOTED.get(diagnostic.probe, ())
+            quoted = name in PROBES[diagnostic.probe].quoted
             part = _part({name: value}, judged).get(name) if quoted else value
             if value and part != value:
                 self.left_out.append(f"Not in it: what no condition reads of {what}, which quotes others.")

@@ -15,7 +15,7 @@ from firstresponder.api.runbook import RunbookSpec, Triage, TriagePlaybookSpec
 from firstresponder.api.runbook import Tests as RunbookTests
 from firstresponder.evidence.catalogue import PROBES
 from firstresponder.incident.explain import NotDecided
-from firstresponder.incident.fixture import _QUOTED, Fixture, fixture, fixture_yaml
+from firstresponder.incident.fixture import Fixture, fixture, fixture_yaml
 from firstresponder.incident.rehearse import rehearse
 from firstresponder.runbooks.source import read_documents
 from tests.unit.incident.test_playbook import BUSY, STARVED, playbook, unavailable
@@ -278,7 +278,9 @@ def test_no_text_that_was_a_parameter_is_told() -> None:
 
 
 def test_what_others_wrote_is_named_as_the_probes_name_it() -> None:
-    assert all(set(fields) <= PROBES[probe].fields.keys() for probe, fields in _QUOTED.items())
+    quoted = {name: probe.quoted for name, probe in PROBES.items() if probe.quoted}
+    assert quoted.keys() == {"journal", "http", "command", "directories", "unit"}
+    assert all(set(fields) <= PROBES[name].fields.keys() for name, fields in quoted.items())
 
 
 def test_of_what_others_wrote_only_that_is_in_it_which_a_condition_reads() -> None:
