@@ -14,7 +14,6 @@ import pytest
 from firstresponder.api.incident import Incident
 from firstresponder.incident.packet import request_spec
 from tests.testbed.cluster import ALICE, DANA, MALLORY, OPERATOR, Cluster
-from tests.testbed.processes import wait_until
 from tests.unit.incident.world import World, incident
 
 GROUP = "/apis/firstresponder.dev/v1alpha1"
@@ -118,10 +117,7 @@ def let_mallory_review(cluster: Cluster, namespace: str) -> None:
     """Mallory may read and patch requests here, but approve nothing."""
     role = ["--clusterrole=firstresponder-reviewer", f"--user={MALLORY}"]
     cluster.kubectl("create", "rolebinding", "mallory", *role, "-n", namespace)
-    asked = ["auth", "can-i", "patch", "approvalrequests.firstresponder.dev", "-n", namespace]
-    wait_until(
-        lambda: cluster.kubectl(*asked, user=MALLORY, check=False).stdout.strip() == "yes", 60, "mallory's new role"
-    )
+    cluster.wait_until_allowed({"user": MALLORY}, namespace, {"verb": "patch", "resource": "approvalrequests"})
 
 
 def test_a_tampered_packet_is_refused_before_anything_is_asked(cluster: Cluster, namespace: str) -> None:

@@ -18,6 +18,8 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    TypeAdapter,
+    ValidationError,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
@@ -94,6 +96,15 @@ def quantity_value(text: str) -> float:
 def format_time(moment: datetime) -> str:
     """RFC 3339 in UTC with whole seconds, as Kubernetes writes ``metav1.Time``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def fits(kind: Any, value: object) -> bool:
+    """Whether a value is what one of these types takes, such as ``ObjectName``."""
+    try:
+        TypeAdapter(kind).validate_python(value)
+    except ValidationError:
+        return False
+    return True
 
 
 def aware(moment: datetime) -> datetime:

@@ -17,11 +17,11 @@ import yaml
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from urllib3.exceptions import HTTPError
 
 from firstresponder.api.approvalrequest import ApprovalRequest, Review
-from firstresponder.api.base import GROUP, JSON, VERSION, Label, ObjectName, Resource
+from firstresponder.api.base import GROUP, JSON, VERSION, Label, ObjectName, Resource, fits
 from firstresponder.api.incident import Incident
 from firstresponder.cli.unreadable import first_problem
 from firstresponder.safety.neutralise import neutralise
@@ -96,7 +96,7 @@ class Cluster:
             space = namespace or chosen["context"].get("namespace") or "default"
         except (ConfigException, OSError, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise NoAnswer(f"no usable kubeconfig ({neutralise(files, 300)}): {neutralise(str(error), 500)}") from None
-        if not _is(Label, space):
+        if not fits(Label, space):
             raise click.UsageError(f"{space!r} is not the name of a namespace: give one with --namespace")
         given = (("--kubeconfig", kubeconfig), ("--context", context))
         flags = tuple(f"{flag}={value}" for flag, value in given if value)
@@ -188,7 +188,7 @@ class Cluster:
         return _read(ApprovalRequest, answer)
 
     def _get(self, kind: type[R], name: str) -> R | None:
-        if not _is(ObjectName, name):  # without any, or with a slash, it would ask for something else
+        if not fits(ObjectName, name):  # without any, or with a slash, it would ask for something else
             return None
         try:
             return _read(kind, self._request("GET", self._path(kind, name)))
@@ -272,15 +272,6 @@ def _read(kind: type[R], body: Any) -> R:
     except ValidationError as error:
         message = neutralise(f"{kind.__name__}: {first_problem(error)}", 500)
         raise Unreadable(f"{message} (is this plugin older than the operator?)") from None
-
-
-def _is(kind: Any, text: Any) -> bool:
-    """Whether a value is what the API takes for a name of that kind."""
-    try:
-        TypeAdapter(kind).validate_python(text)
-    except ValidationError:
-        return False
-    return True
 
 
 def kubeconfig_files(given: str | None) -> str:

@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import click
-from pydantic import TypeAdapter, ValidationError
 
-from firstresponder.api.base import JSON, ObjectName, ServiceName
+from firstresponder.api.base import JSON, ObjectName, ServiceName, fits
 from firstresponder.api.hosts import Address, Host
 from firstresponder.api.runbook import Runbook, TriagePlaybook
 from firstresponder.cli.by_role import by_role
@@ -116,7 +115,5 @@ def _assigned(given: Sequence[str], known: Sequence[Manifest]) -> dict[str, Know
 
 def _require(kind: Any, text: str, option: str, what: str) -> None:
     """Raise BadParameter unless the text is what the API takes: it will stand in commands that people copy."""
-    try:
-        TypeAdapter(kind).validate_python(text)
-    except ValidationError:
-        raise click.BadParameter(f"{text!r} is not {what}", param_hint=option) from None
+    if not fits(kind, text):
+        raise click.BadParameter(f"{text!r} is not {what}", param_hint=option)
