@@ -3,6 +3,8 @@ SHELL := /bin/bash
 # The tests start some hundreds of Python programs. Where nothing compiled may be kept, as in many containers, each of
 # them would compile all that it imports, which is half of what it has to do.
 unexport PYTHONDONTWRITEBYTECODE
+# What mypy found out about files that have not changed holds in every checkout.
+export MYPY_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/firstresponder/mypy
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -29,11 +31,14 @@ cluster: need-cluster need-hosts $(INSTALLED) ## Leave a cluster with the operat
 cluster-down: $(INSTALLED) ## Remove what `make cluster` left
 	@.venv/bin/python -m tests.testbed.local down
 
-.PHONY: test test-unit test-cluster test-e2e
-test: need-cluster need-hosts need-lint need-browser $(INSTALLED) ## Everything: set-up, lint, and every test
+.PHONY: test test-all test-unit test-cluster test-e2e
+test: ## Set-up, lint, and all tests but the slow ones: the scenarios of the catalogue, the demos
+test-all: ## Everything, as continuous integration does
+test: SELECTED := -m "not slow"
+test test-all: need-cluster need-hosts need-lint need-browser $(INSTALLED)
 	@echo "make lint runs beside the tests"; \
 	$(MAKE) --no-print-directory lint >.venv/lint.log 2>&1 & lint=$$!; \
-	$(BUILD) cluster hosts && $(PYTEST) $(AT_ONCE); tests=$$?; \
+	$(BUILD) cluster hosts && $(PYTEST) $(AT_ONCE) $(SELECTED); tests=$$?; \
 	wait $$lint || { lint=$$?; cat .venv/lint.log; exit $$lint; }; \
 	exit $$tests
 

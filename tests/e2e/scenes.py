@@ -76,8 +76,8 @@ class EmptyScene:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop_operators()
         for operator in self._operators:
+            operator.kill()
             if error is not None:
                 error.add_note(f"The operator's log:\n{operator.log}")
         if error is not None:

@@ -13,6 +13,8 @@ from tests.e2e.scenes import EmptyScene, Scenes
 from tests.testbed import database
 from tests.testbed.hosts import Host
 
+pytestmark = pytest.mark.slow
+
 SERVICE = f"{database.CLIENT}.service"
 
 

@@ -14,6 +14,8 @@ from tests.testbed.api import ApiError
 from tests.testbed.cluster import ALICE, DANA
 from tests.testbed.hosts import Host
 
+pytestmark = pytest.mark.slow
+
 SERVICE = f"{database.CLIENT}.service"
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.e2e.scenes import RUNBOOK, Scenes
 
+pytestmark = pytest.mark.slow
+
 SLOW = "import socket, time; s = socket.create_server(('127.0.0.1', 81)); time.sleep(3600)"
 """A server that takes every connection and never says a word."""
 

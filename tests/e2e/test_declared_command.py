@@ -10,6 +10,8 @@ import pytest
 from tests.e2e import truth
 from tests.e2e.scenes import RUNBOOK, Scene, Scenes
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = "/usr/local/sbin/heal"
 DECLARED = [PROGRAM, "--service", "api-gateway"]
 HEAL = '#!/bin/sh\necho "$*" >>/var/log/healed && systemctl restart "$2.service" && echo "result=healed $2"\n'

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.visitor import demo
 
-pytestmark = pytest.mark.quiet
+pytestmark = [pytest.mark.quiet, pytest.mark.slow]
 
 
 def test_the_demo_leads_a_leak_to_a_verified_fix() -> None:

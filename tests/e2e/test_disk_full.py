@@ -13,6 +13,8 @@ from tests.testbed import faults
 from tests.testbed.faults import MIB
 from tests.testbed.hosts import Host
 
+pytestmark = pytest.mark.slow
+
 SERVICE = "report-service"
 SIZE = 64 * MIB
 

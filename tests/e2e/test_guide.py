@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from tests.e2e import truth
 from tests.e2e.scenes import EmptyScene, Scenes
 from tests.testbed import surroundings
 from tests.testbed.hosts import Host
 from tests.testbed.stage import ROOT, quick, shipped
+
+pytestmark = pytest.mark.slow
 
 EXAMPLE = ROOT / "examples" / "mail-worker.yaml"
 UNIT = f"{surroundings.MAILS}.service"

@@ -11,10 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from tests.e2e import records, truth
 from tests.e2e.scenes import EmptyScene, Scenes
 from tests.testbed import faults
 from tests.testbed.hosts import Host
+
+pytestmark = pytest.mark.slow
 
 SERVICE, UNIT = "report-service", "report-service.service"
 

@@ -13,6 +13,8 @@ from tests.testbed import faults
 from tests.testbed.faults import DEPENDENCY
 from tests.testbed.hosts import Host
 
+pytestmark = pytest.mark.slow
+
 TARGET = "api-gateway-03"
 
 

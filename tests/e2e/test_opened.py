@@ -6,10 +6,14 @@ import re
 import shlex
 import subprocess
 
+import pytest
+
 from tests.e2e import truth
 from tests.e2e.scenes import RUNBOOK, Scenes
 from tests.testbed.cluster import ALICE
 from tests.testbed.following import following
+
+pytestmark = pytest.mark.slow
 
 
 def test_an_incident_is_opened_followed_approved_by_the_line_shown_and_later_marked_as_wrong(scenes: Scenes) -> None:

@@ -10,6 +10,8 @@ from tests.e2e import records
 from tests.e2e.scenes import RUNBOOK, Scene, Scenes
 from tests.testbed.cluster import ALICE
 
+pytestmark = pytest.mark.slow
+
 PLAYBOOK: dict[str, Any] = {
     "kind": "TriagePlaybook",
     "metadata": {"name": "service-down"},

@@ -24,6 +24,8 @@ from tests.testbed.hosts import Host
 from tests.testbed.operator import Operator
 from tests.testbed.stage import RUNBOOKS, Stage
 
+pytestmark = pytest.mark.slow
+
 PERSON, STRANGER = "oncall", "visitor"
 
 

@@ -22,6 +22,8 @@ from tests.testbed.control_node import PROJECT
 from tests.testbed.stage import RUNBOOKS, quick, shipped
 from tests.testbed.surroundings import APPS, CONTROL, PAYROLL, Cast
 
+pytestmark = pytest.mark.slow
+
 ENOUGH, TOO_MANY = 5, 20
 """Connections that the incident's host wants: all is well when the other half of the pool is gone, or never."""
 

@@ -19,7 +19,7 @@ from tests.testbed.cluster import ALICE
 from tests.testbed.stage import quick, shipped
 from tests.testbed.surroundings import CONTROL, GATEWAY, GATEWAY_HOST, GATEWAYS, Cast
 
-pytestmark = pytest.mark.quiet
+pytestmark = [pytest.mark.quiet, pytest.mark.slow]
 _one_at_a_time = threading.Lock()
 
 

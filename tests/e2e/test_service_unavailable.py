@@ -14,6 +14,8 @@ from tests.testbed import database, faults
 from tests.testbed.cluster import DANA
 from tests.testbed.hosts import Host
 
+pytestmark = pytest.mark.slow
+
 SERVICE, UNIT = "payroll", "payroll.service"
 
 

@@ -27,6 +27,8 @@ from tests.testbed.control_node import (
 from tests.testbed.hosts import Host, Hosts, install_command
 from tests.testbed.processes import wait_until
 
+pytestmark = pytest.mark.slow
+
 PLAYBOOK = "playbooks/api-gateway.yml"
 OWN = "playbooks/own.yml"
 SCALES = (declared("api-gateway", 4), f"{OWN} inventories/production n 0 7")

@@ -94,12 +94,13 @@ class Child:
 
 
 def wait_until(condition: Callable[[], bool], timeout: float, what: str, *children: Child) -> None:
-    """Poll `condition` until it is true.
+    """Poll `condition` until it is true: often at first, and less the longer it takes, for a question has its price.
 
     Raises TimeoutError naming `what` after `timeout` seconds, and at once when one of `children`
     has ended, with the end of its output.
     """
     deadline = time.monotonic() + timeout
+    pause = 0.02
     while not condition():
         for child in children:
             if not child.running:
@@ -107,4 +108,5 @@ def wait_until(condition: Callable[[], bool], timeout: float, what: str, *childr
         if time.monotonic() > deadline:
             words = "".join(f"\n{child.name}: {child.last_words(5)}" for child in children)
             raise TimeoutError(f"{what}: not within {timeout:g} s{words}")
-        time.sleep(0.03)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.25)

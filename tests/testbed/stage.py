@@ -7,7 +7,6 @@ incidents, and reviews requests as the person named, by the same path as any use
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ import yaml
 
 from tests.testbed.cluster import ADMIN, ALICE, Cluster
 from tests.testbed.hosts import Host
+from tests.testbed.processes import wait_until
 
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "runbooks"
@@ -214,10 +214,8 @@ class Stage:
         return told()
 
     def wait(self, condition: Callable[[], bool], what: str, timeout: float = 60.0) -> None:
-        deadline = time.monotonic() + timeout
-        while not condition():
-            assert time.monotonic() < deadline, f"waited {timeout:g} s for {what}"
-            time.sleep(0.1)
+        """Wait until `condition` is true. Raises TimeoutError that says `what` was waited for."""
+        wait_until(condition, timeout, what)
 
 
 def moment(text: str) -> datetime:
