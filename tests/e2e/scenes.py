@@ -102,7 +102,7 @@ class EmptyScene:
         """
         program = (interrupted, ",".join(map(str, moments))) if moments else ("firstresponder.cli.operator",)
         directory = self.directory / f"operator-{len(self._operators)}"
-        operator = Operator(self.cluster, self.namespace, directory, program=program, port=port)
+        operator = Operator(self.cluster, self.namespace, directory, program=program, port=port, preloaded=True)
         self._operators.append(operator)
         operator.start()
         return operator

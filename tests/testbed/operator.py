@@ -6,6 +6,7 @@ with Operator(cluster, namespace, directory) as operator:
     operator.restart()                # SIGTERM and again
 Operator(cluster, namespace, directory, program=("tests.testbed.crashing", "after:consume"))
 Operator(cluster, namespace, directory, port=proxy.port)      # reaches the API server through a proxy
+Operator(cluster, namespace, directory, preloaded=True)       # begins sooner: see tests/testbed/preloaded.py
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.testbed.cluster import Cluster
+from tests.testbed.preloaded import PreloadedChild
 from tests.testbed.processes import Child, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -37,11 +39,13 @@ class Operator:
         *,
         program: Sequence[str] = ("firstresponder.cli.operator",),
         port: int | None = None,
+        preloaded: bool = False,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._namespaces = [namespace] if isinstance(namespace, str) else list(namespace)
         self._log = directory / "operator.log"
         self._program = program
+        self._preloaded = preloaded
         self._kubeconfig = cluster.operator_kubeconfig(port=port)
         self._child: Child | None = None
 
@@ -64,13 +68,12 @@ class Operator:
         """Start it without waiting for anything."""
         module, *arguments = self._program
         watched = [f"--namespace={namespace}" for namespace in self._namespaces]
-        more = [f"--kubeconfig={self._kubeconfig}", "--health-port=0"]
-        self._child = Child(
-            [sys.executable, "-m", module, *arguments, "run", *watched, *more],
-            self._log,
-            env={**os.environ, "PYTHONPATH": f"{ROOT / 'operator'}:{ROOT}", "PYTHONUNBUFFERED": "1"},
-            cwd=ROOT,
-        )
+        arguments += ["run", *watched, f"--kubeconfig={self._kubeconfig}", "--health-port=0"]
+        env = {**os.environ, "PYTHONPATH": f"{ROOT / 'operator'}:{ROOT}", "PYTHONUNBUFFERED": "1"}
+        if self._preloaded:
+            self._child = PreloadedChild(module, arguments, self._log, env=env, cwd=ROOT)
+        else:
+            self._child = Child([sys.executable, "-m", module, *arguments], self._log, env=env, cwd=ROOT)
         return self._child
 
     def stop(self) -> None:

@@ -10,11 +10,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 # The kernel sends the parent-death signal when the *thread* that forked ends. A worker thread of
 # an event loop ends with its loop, so every child is forked by this one thread, which lives as
 # long as the interpreter.
 _forker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="testbed-forker")
+
+
+class Process(Protocol):
+    """What a Child is made of: as subprocess.Popen has it."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
 
 
 class Child:
@@ -35,7 +47,7 @@ class Child:
         self.log = log
         leashed = ["setpriv", "--pdeathsig", "KILL", "--", *map(str, argv)]
         with log.open("ab") as output:
-            self._process = _forker.submit(
+            self._process: Process = _forker.submit(
                 subprocess.Popen,
                 leashed,
                 stdin=subprocess.DEVNULL,

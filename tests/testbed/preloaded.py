@@ -1,0 +1,80 @@
+"""Python programs that begin as copies of a process which has imported what they need.
+
+What an operator imports takes a second of a processor, as much as all else that most of its tests have it do, and they
+start a hundred of them. A copy runs the same module with the same arguments; nothing else of it has happened before.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.testbed.processes import Child
+
+_copies = multiprocessing.get_context("forkserver")
+_copies.set_forkserver_preload(["firstresponder.controller.operator"])
+# Any thread that starts or asks one process asks after all of them, and only one at a time can.
+_asking = threading.Lock()
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+class PreloadedChild(Child):
+    """Like a Child that is `python -m MODULE ARGUMENT…`; the first one of this process takes as long as any program."""
+
+    def __init__(self, module: str, arguments: Sequence[str], log: Path, *, env: Mapping[str, str], cwd: Path) -> None:
+        self.name = module
+        self.log = log
+        log.touch()
+        self._process = _Process(module, list(arguments), log, dict(env), cwd)
+
+
+class _Process:
+    """What a Child needs of subprocess.Popen."""
+
+    def __init__(self, *what: object) -> None:
+        self._copy = _copies.Process(target=_run, args=what, daemon=True)
+        with _asking:
+            self._copy.start()
+        assert self._copy.pid is not None
+        self.pid = self._copy.pid
+
+    def poll(self) -> int | None:
+        with _asking:
+            return self._copy.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (status := self.poll()) is None:
+            if deadline is not None and time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(self._copy.name, timeout or 0)
+            time.sleep(0.02)
+        return status
+
+    def terminate(self) -> None:
+        os.kill(self.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+
+def _run(module: str, arguments: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path) -> None:
+    """In the copy: become what a Child would be, and then the program."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.setsid()
+    with Path(os.devnull).open() as nothing, log.open("ab") as output:
+        for number, file in enumerate([nothing, output, output]):
+            os.dup2(file.fileno(), number)
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(cwd)
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
