@@ -19,5 +19,5 @@ def stage(cluster: Cluster, namespace: str) -> Stage:
 
 @pytest.fixture
 def operator(stage: Stage, tmp_path: Path) -> Iterator[Operator]:
-    with Operator(stage.cluster, stage.namespace, tmp_path) as running:
+    with Operator(stage.cluster, stage.namespace, tmp_path, preloaded=True) as running:
         yield running

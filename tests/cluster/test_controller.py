@@ -1,4 +1,4 @@
-"""The operator as a process against a real API server, without hosts: what it tells."""
+"""The operator against a real API server, without hosts: what it tells."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class TestRunbooks:
             {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": {"name": name}, "revision": 1,
              "data": {"spec": {"forged": True}}},
         )  # fmt: skip
-        with Operator(stage.cluster, stage.namespace, tmp_path / "again"):
+        with Operator(stage.cluster, stage.namespace, tmp_path / "again", preloaded=True):
             stage.wait(lambda: stage.condition("runbooks", "high-cpu", "Ready") == "False", "the forgery to be noticed")
             status = stage.wait_until_ended(stage.open_incident())
         assert message(stage, "high-cpu", "Ready").startswith(f"RevisionMismatch: ControllerRevision {name} ")

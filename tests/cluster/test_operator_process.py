@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,13 @@ from tests.testbed.operator import Operator
 from tests.testbed.processes import Child, wait_until
 from tests.testbed.proxy import Proxy
 from tests.testbed.stage import Stage, shipped
+
+
+@pytest.fixture
+def operator(stage: Stage, tmp_path: Path) -> Iterator[Operator]:
+    """As a supervisor starts it."""
+    with Operator(stage.cluster, stage.namespace, tmp_path) as running:
+        yield running
 
 
 class TestSurviving:

@@ -149,16 +149,23 @@ def test_in_a_fresh_namespace_people_may_do_their_part_only(
     assert can.stdout.strip() == allowed
 
 
-def test_nothing_survives_when_the_testing_process_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("child", [
+    'Child([sys.executable, "-m", "http.server", "0"], log, env=env)',
+    'PreloadedChild("http.server", ["0"], log, env=env, cwd=Path("/"))',
+])  # fmt: skip
+def test_nothing_survives_when_the_testing_process_is_killed(tmp_path: Path, child: str) -> None:
     program = textwrap.dedent(
-        """
-        import sys, threading, time
+        f"""
+        import os, sys, threading, time
         from pathlib import Path
+        from tests.testbed.preloaded import PreloadedChild
         from tests.testbed.processes import Child
 
+        log, env = Path(sys.argv[1]), {{**os.environ, "PYTHONUNBUFFERED": "1"}}
+
         def start():  # from a thread that ends: the child must outlive the thread, not the process
-            child = Child(["sleep", "600"], Path(sys.argv[1]))
-            while Path(f"/proc/{child.pid}/comm").read_text() != "sleep\\n":
+            child = {child}
+            while "Serving HTTP" not in log.read_text():
                 time.sleep(0.01)
             print(child.pid, flush=True)
 
@@ -178,12 +185,12 @@ def test_nothing_survives_when_the_testing_process_is_killed(tmp_path: Path) -> 
     ) as parent:
         try:
             assert parent.stdout is not None
-            child = int(parent.stdout.readline())
+            pid = int(parent.stdout.readline())
             assert parent.stdout.readline() == "thread ended\n"
-            assert alive(child), "it died with the thread that started it"
+            assert alive(pid), "it died with the thread that started it"
         finally:
             parent.send_signal(signal.SIGKILL)
-    wait_until(lambda: not alive(child), 60, "the child's end")
+    wait_until(lambda: not alive(pid), 60, "the child's end")
 
 
 def alive(pid: int) -> bool:

@@ -36,7 +36,7 @@ def stage(cluster: Cluster, namespace: str, host: Host) -> Iterator[Stage]:
 @pytest.fixture
 def operator(stage: Stage, tmp_path: Path) -> Iterator[Operator]:
     """A running operator, and the quick form of high-cpu accepted by it."""
-    with Operator(stage.cluster, stage.namespace, tmp_path / "operator") as running:
+    with Operator(stage.cluster, stage.namespace, tmp_path / "operator", preloaded=True) as running:
         stage.add_runbook(quick(shipped()))
         yield running
 

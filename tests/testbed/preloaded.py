@@ -6,7 +6,6 @@ start a hundred of them. A copy runs the same module with the same arguments; no
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import runpy
@@ -24,7 +23,6 @@ _copies = multiprocessing.get_context("forkserver")
 _copies.set_forkserver_preload(["firstresponder.controller.operator"])
 # Any thread that starts or asks one process asks after all of them, and only one at a time can.
 _asking = threading.Lock()
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class PreloadedChild(Child):
@@ -68,13 +66,21 @@ class _Process:
 
 def _run(module: str, arguments: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path) -> None:
     """In the copy: become what a Child would be, and then the program."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
     os.setsid()
     with Path(os.devnull).open() as nothing, log.open("ab") as output:
         for number, file in enumerate([nothing, output, output]):
             os.dup2(file.fileno(), number)
+    sys.stdout = sys.stderr  # both go to the log, and the latter keeps nothing back
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGKILL)
