@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import signal
 
-import pytest
-
 from tests.e2e import truth
 from tests.e2e.scenes import Scenes
 from tests.testbed import surroundings
-
-pytestmark = pytest.mark.slow
 
 DEATHS = (
     "after:write_status:Acting",  # Started of the first is written

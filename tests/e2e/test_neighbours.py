@@ -7,8 +7,6 @@ import pytest
 from tests.e2e import truth
 from tests.e2e.scenes import Scenes
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.mark.rule(23)
 def test_a_second_incident_of_the_same_cause_waits_and_a_later_one_is_a_recurrence(scenes: Scenes) -> None:

@@ -11,8 +11,6 @@ from tests.host.wire import Wire
 from tests.testbed.faults import age_journal
 from tests.testbed.hosts import Host
 
-pytestmark = pytest.mark.slow
-
 MIB = 1024 * 1024
 LOGROTATE = "/etc/logrotate.conf"
 

@@ -18,8 +18,6 @@ from tests.testbed import database, faults
 from tests.testbed.hosts import Host, Hosts
 from tests.testbed.processes import wait_until
 
-pytestmark = pytest.mark.slow
-
 CONTEXT = Context(now=0.0, timeout=10.0)
 
 
