@@ -1,0 +1,1 @@
+"""The operator's container image, made without a registry and without a container engine: `make image`."""
