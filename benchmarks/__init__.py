@@ -1,0 +1,1 @@
+"""What the project costs, in figures that anybody can measure again: ``python -m benchmarks.NAME``."""
