@@ -21,6 +21,11 @@ BUILD := .venv/bin/python -m tests.testbed.build
 help: ## List the targets
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
+.PHONY: image
+IMAGE ?= localhost/firstresponder
+image: $(INSTALLED) ## The operator's image as an archive in dist/ (IMAGE=registry.example.com/firstresponder)
+	@.venv/bin/python -m image.build --name=$(IMAGE)
+
 .PHONY: demo cluster cluster-down
 demo: need-cluster need-hosts $(INSTALLED) ## One incident from page to verified fix (APPROVE=yes, SCENARIO=list)
 	@.venv/bin/python -m tests.testbed.demo --scenario=$(SCENARIO) --approve=$(APPROVE)
@@ -31,25 +36,36 @@ cluster: need-cluster need-hosts $(INSTALLED) ## Leave a cluster with the operat
 cluster-down: $(INSTALLED) ## Remove what `make cluster` left
 	@.venv/bin/python -m tests.testbed.local down
 
-.PHONY: test test-all test-unit test-cluster test-e2e
-test: ## Set-up, lint, and all tests but the slow ones: the scenarios of the catalogue, the demos
-test-all: ## Everything, as continuous integration does
-test: SELECTED := -m "not slow"
+.PHONY: kind kind-down
+kind: need-kind $(INSTALLED) ## Leave a real kind cluster with the chart installed; prints its KUBECONFIG
+	@$(BUILD) cluster helm kind && .venv/bin/python -m tests.testbed.kind.local up
+
+kind-down: $(INSTALLED) ## Remove what `make kind` left
+	@.venv/bin/python -m tests.testbed.kind.local down
+
+.PHONY: test test-all test-unit test-cluster test-e2e test-kind
+test: ## Set-up, lint, and all tests but the slow ones: scenarios of the catalogue, Ansible, demos
+test-all: ## All tests but those of test-kind, as continuous integration does
+# What pytest is told to run; give another, as in make test SELECTED="-k approve".
+test: SELECTED ?= -m "not slow"
 test test-all: need-cluster need-hosts need-lint need-browser $(INSTALLED)
 	@echo "make lint runs beside the tests"; \
 	$(MAKE) --no-print-directory lint >.venv/lint.log 2>&1 & lint=$$!; \
-	$(BUILD) cluster hosts && $(PYTEST) $(AT_ONCE) $(SELECTED); tests=$$?; \
+	$(BUILD) cluster helm hosts && $(PYTEST) $(AT_ONCE) --ignore=tests/kind $(SELECTED); tests=$$?; \
 	wait $$lint || { lint=$$?; cat .venv/lint.log; exit $$lint; }; \
 	exit $$tests
 
-test-unit: $(INSTALLED) ## A minute; no root, no network
+test-unit: need-lint $(INSTALLED) ## Four minutes; no root, no network
 	@$(PYTEST) $(AT_ONCE) tests/unit tests/model
 
 test-cluster: need-cluster $(INSTALLED) ## Against a real API server, without hosts; no root
-	@$(BUILD) cluster && $(PYTEST) $(AT_ONCE) tests/cluster
+	@$(BUILD) cluster helm && $(PYTEST) $(AT_ONCE) tests/cluster
 
 test-e2e: need-cluster need-hosts need-browser $(INSTALLED) ## Against a real API server and real systemd hosts
 	@$(BUILD) cluster hosts && $(PYTEST) $(AT_ONCE) tests/host tests/host_ssh tests/e2e tests/browser
+
+test-kind: need-kind $(INSTALLED) ## The operator in its pod, in a real kind cluster, with real systemd hosts
+	@$(BUILD) cluster helm kind hosts && $(PYTEST) tests/kind
 
 .PHONY: lint generate lock
 lint: need-lint $(INSTALLED) ## Style, types, layers, shell scripts, generated files up to date
@@ -60,24 +76,12 @@ lint: need-lint $(INSTALLED) ## Style, types, layers, shell scripts, generated f
 	try .venv/bin/mypy; \
 	try .venv/bin/lint-imports --no-logo; \
 	try shellcheck $$(grep -IrlE '^#! ?/(usr/)?bin/(env )?(ba|da)?sh' .ci host tests/testbed); \
-	try .venv/bin/python -m firstresponder.api.generate --check; \
-	try .venv/bin/python -m firstresponder.api.reference --check; \
-	try .venv/bin/python -m firstresponder.api.schemas --check; \
-	try .venv/bin/python -m firstresponder.kube.manifests --check; \
-	try .venv/bin/python -m firstresponder.evidence.reference --check; \
-	try .venv/bin/python -m firstresponder.runbooks.reference --check; \
-	try .venv/bin/python -m firstresponder.cli.reference --check; \
+	try .venv/bin/python -m firstresponder.codegen --check; \
 	try .venv/bin/kubectl-runbook lint runbooks examples deploy/watched-namespace; \
 	[ -z "$$failed" ] || { echo "lint failed:$$failed"; exit 1; }
 
-generate: $(INSTALLED) ## Write crds/, schemas/, deploy/ and the generated pages of docs/
-	@.venv/bin/python -m firstresponder.api.generate
-	@.venv/bin/python -m firstresponder.api.reference
-	@.venv/bin/python -m firstresponder.api.schemas
-	@.venv/bin/python -m firstresponder.kube.manifests
-	@.venv/bin/python -m firstresponder.evidence.reference
-	@.venv/bin/python -m firstresponder.runbooks.reference
-	@.venv/bin/python -m firstresponder.cli.reference
+generate: $(INSTALLED) ## Write crds/, schemas/, deploy/, most of charts/ and the generated pages of docs/
+	@.venv/bin/python -m firstresponder.codegen
 
 lock: $(INSTALLED) ## Compile requirements.lock anew from pyproject.toml
 	@$(FIND_UV); $$uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
@@ -102,8 +106,8 @@ $(INSTALLED): requirements.lock pyproject.toml | need-python
 
 # The first line of output says what this machine lacks and what to do; Debian packages are
 # installed when we are root.
-.PHONY: need-python need-cluster need-hosts need-lint need-browser
-need-python need-cluster need-hosts need-lint need-browser:
+.PHONY: need-python need-cluster need-hosts need-kind need-lint need-browser
+need-python need-cluster need-hosts need-kind need-lint need-browser:
 	@command -v $(PYTHON) >/dev/null || { \
 		echo "error: no $(PYTHON): install Python 3.11 or newer, or name one: make PYTHON=…"; exit 1; }
 	@$(PYTHON) -m tests.testbed.preflight $(@:need-%=%)

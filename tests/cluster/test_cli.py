@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from firstresponder.api.incident import Incident
-from firstresponder.incident.packet import request_spec
+from firstresponder.incident.approval.packet import request_spec
+from firstresponder.safety.digest import sha256_digest
+from tests.revisions import revision_of
 from tests.testbed.cluster import ALICE, DANA, MALLORY, OPERATOR, Cluster
 from tests.unit.incident.world import World, incident
 
@@ -35,6 +37,7 @@ def waiting(cluster: Cluster, namespace: str, name: str = "high-cpu", change: Ch
     )
     world.settle()
     status, ref = world.incident.status, world.incident.status.approval_request_ref
+    keep_revision(cluster, namespace, world)
     assert status.decision_packet is not None
     assert ref is not None
     spec = request_spec(world.incident, status.decision_packet, OPERATOR)
@@ -49,6 +52,21 @@ def waiting(cluster: Cluster, namespace: str, name: str = "high-cpu", change: Ch
     cluster.api_with(cluster.operator_token()).create(f"{GROUP}/namespaces/{namespace}/approvalrequests", request)
     admin.patch(f"{path}/{name}/status", {"status": status.wire()})
     return ref.name
+
+
+def keep_revision(cluster: Cluster, namespace: str, world: World) -> None:
+    """The pinned revision, as the operator stores it once."""
+    stored = revision_of("high-cpu", world.runbook["spec"])
+    revision = {
+        "apiVersion": "apps/v1",
+        "kind": "ControllerRevision",
+        "metadata": {"name": stored.name},
+        "data": stored.data,
+        "revision": 1,
+    }
+    path = f"/apis/apps/v1/namespaces/{namespace}/controllerrevisions"
+    if stored.name not in {each["metadata"]["name"] for each in cluster.api().get(path)["items"]}:
+        cluster.api().create(path, revision)
 
 
 def reviews(cluster: Cluster, namespace: str, name: str) -> dict[str, Any]:
@@ -128,6 +146,21 @@ def test_a_tampered_packet_is_refused_before_anything_is_asked(cluster: Cluster,
     done = plugin(cluster, ALICE, "approve", name, "-n", namespace, stdin="yes\n")
     assert done.returncode == 1
     assert "do not trust ApprovalRequest" in done.stderr
+    assert "Type yes" not in done.stdout
+    assert reviews(cluster, namespace, name) == {}
+
+
+def test_a_packet_whose_digest_fits_and_whose_order_is_for_another_unit_is_refused(
+    cluster: Cluster, namespace: str
+) -> None:
+    def swap(spec: dict[str, Any]) -> None:
+        spec["packet"]["bound"]["orders"][0]["arguments"][0] = "sshd.service"
+        spec["packetDigest"] = sha256_digest(spec["packet"]["bound"])
+
+    name = waiting(cluster, namespace, change=swap)
+    done = plugin(cluster, ALICE, "approve", name, "-n", namespace, stdin="yes\n")
+    assert done.returncode == 1
+    assert "order 1 would run “restart-unit sshd.service" in done.stderr
     assert "Type yes" not in done.stdout
     assert reviews(cluster, namespace, name) == {}
 

@@ -13,8 +13,8 @@ import yaml
 
 from firstresponder.api.base import API_VERSION, Resource
 from firstresponder.api.incident import IMMUTABLE
-from firstresponder.api.kinds import KINDS, definition_name
-from firstresponder.api.runbook import Runbook
+from firstresponder.api.kinds import definition_name
+from firstresponder.runbooks.models import KINDS, Runbook
 from tests.testbed.api import Api, ApiError
 from tests.testbed.cluster import ADMIN, Cluster
 
@@ -34,6 +34,7 @@ VALID: dict[str, Any] = {
         "alert": {"name": "NodeCPUHighUsage", "fingerprint": "5f1c", "labels": {"job": "node"}},
         "parameters": {"cpuThreshold": 80, "window": "5m"},
         "runbookRef": {"name": "high-cpu"},
+        "overrideRecurrence": "the deploy was rolled back",
     },
     "ApprovalRequest": {
         "incidentRef": {"name": "high-cpu-x7k2p", "uid": "6f0c"},
@@ -318,6 +319,9 @@ REFUSED: list[tuple[str, str, Any, str]] = [
         "every key must match ^[a-zA-Z][a-zA-Z0-9]*$",
     ),
     ("Host", "spec.address", "-oProxyCommand=x", "spec.address in body should match"),
+    ("Host", "spec.address", "[fd00::3]", "write an IPv6 address without brackets, such as fd00::3"),
+    ("Host", "spec.address", "fe80::1%eth0", "an address with a zone (%eth0) is reached from its own link only"),
+    ("Host", "spec.address", "10.0.0.3:22", "give the address alone: its port is spec.port"),
     ("Host", "spec.port", 0, "spec.port in body should be greater than or equal to 1"),
     ("Host", "spec.hostKeys", ["not a key at all!"], "spec.hostKeys[0] in body should match"),
     ("Host", "spec.accounts.observe.user", "root; id", "spec.accounts.observe.user in body should match"),
@@ -423,6 +427,7 @@ OTHER: dict[str, Any] = {
     "impact": {"customers": 0},
     "alert": {"name": "Other"},
     "runbookRef": {"name": "other"},
+    "overrideRecurrence": "another reason",
 }
 
 
@@ -509,7 +514,7 @@ SHOWN = [
     ),
     ("rb", "NAME READY REASON REVISION AGE", "True Accepted high-cpu-7d9f0c"),
     ("tpb", "NAME READY REASON REVISION AGE", "True Accepted triage-1b2c3d"),
-    ("host", "NAME ADDRESS REACHABLE PREPARED AGE", "10.0.0.3 True False"),
+    ("host", "NAME ADDRESS REACHABLE PREPARED CAN-ACT AGE", "10.0.0.3 True False"),
     ("actionclass", "NAME RISK APPROVALS TYPES AGE", 'Medium 1 ["restartUnit"]'),
     ("escalationpolicy", "NAME MARGIN AGE", "20"),
 ]

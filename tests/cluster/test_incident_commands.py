@@ -17,9 +17,10 @@ import pytest
 import yaml
 
 from firstresponder.api.incident import Incident, IncidentStatus, Phase
-from firstresponder.cli import cluster as cli_cluster
-from firstresponder.cli.cluster import Cluster as Caller
+from firstresponder.cli import kubectl as cli_cluster
 from firstresponder.cli.follow import states
+from firstresponder.cli.kubectl import Cluster as Caller
+from firstresponder.incident.plan import Again, Perform
 from tests.cluster.test_cli import GROUP, plugin, waiting
 from tests.testbed.api import ApiError
 from tests.testbed.cluster import ALICE, MALLORY, Cluster
@@ -45,7 +46,7 @@ class Played:
         while self.world.phase() != phase:
             plan = self.world.step()
             self.write(self.world.incident.status)
-            assert plan.effect is not None or plan.again or self.world.phase() == phase, self.world.phase()
+            assert isinstance(plan.next, Perform | Again) or self.world.phase() == phase, self.world.phase()
 
     def approve(self) -> None:
         self.world.settle()
@@ -127,7 +128,7 @@ def test_history_that_the_api_server_has_forgotten_is_read_again(cluster: Cluste
             assert name == "one"
             return of_old
 
-    seen = states(Forgetful(caller._api, namespace), "one", 60.0)
+    seen = states(Forgetful(caller._connection, namespace), "one", 60.0)
     assert next(seen).metadata.resource_version == "1"
     assert next(seen).metadata.resource_version == here.metadata.resource_version
 

@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 
 from firstresponder.api.approvalrequest import SELFTEST_NAME
-from firstresponder.api.base import with_condition
+from firstresponder.api.base import conditions_with
 from firstresponder.api.incident import Incident, IncidentStatus, Phase, RevisionReference
-from firstresponder.api.runbook import Runbook
 from firstresponder.kube import preflight
 from firstresponder.kube.approval_policy import POLICY
 from firstresponder.kube.client import Client
@@ -28,7 +27,9 @@ from firstresponder.kube.gate import ApprovalGate
 from firstresponder.kube.permissions import OPERATOR_USER, POLICY_NAME
 from firstresponder.kube.resources import Resources, path_of
 from firstresponder.kube.revisions import Revisions
-from firstresponder.runbooks.revision import digest_of, revision_of
+from firstresponder.runbooks.models import Runbook
+from firstresponder.runbooks.revision import digest_of
+from tests.revisions import revision_of
 from tests.testbed import api as testbed_api
 from tests.testbed.cluster import Cluster
 from tests.testbed.stage import Stage, shipped
@@ -111,7 +112,7 @@ class TestRequests:
 
 class TestStatus:
     async def test_a_status_written_is_the_status_read(self, client: Client, incident: Incident) -> None:
-        conditions = with_condition([], "Triaged", "False", "Triaging", "now", generation=1, now=NOW)
+        conditions = conditions_with([], "Triaged", "False", "Triaging", "now", generation=1, now=NOW)
         reference = RevisionReference(runbook="r", name="r-1", digest="sha256:" + "0" * 64)
         status = IncidentStatus(phase=Phase.TRIAGING, conditions=conditions, runbook_revision_ref=reference)
         await write(client, incident, status)
@@ -167,7 +168,7 @@ class TestRevisions:
         stored = await revisions.ensure(wanted.name, wanted.data, runbook)
         assert stored is not None
         assert digest_of(stored.data) == wanted.digest
-        await revisions.add_owner(stored, incident)
+        await revisions.add_owners(stored, [incident])
         again = await revisions.get(runbook.namespace, wanted.name)
         assert again is not None
         assert digest_of(again.data) == wanted.digest
@@ -193,7 +194,7 @@ class TestRevisions:
         path = f"/apis/apps/v1/namespaces/{runbook.namespace}/controllerrevisions/{wanted.name}"
         cluster.api().patch(path, {"metadata": {"labels": {"somebody": "else"}}})
         with pytest.raises(Conflict):
-            await revisions.add_owner(stored, incident)
+            await revisions.add_owners(stored, [incident])
 
     async def test_a_revision_outlives_its_runbook_as_long_as_an_incident_owns_it(
         self, client: Client, runbook: Runbook, spec: dict[str, Any], incident: Incident, stage: Stage
@@ -203,7 +204,7 @@ class TestRevisions:
         stored = await revisions.ensure(wanted.name, wanted.data, runbook)
         await revisions.ensure(other.name, other.data, runbook)
         assert stored is not None
-        await revisions.add_owner(stored, incident)
+        await revisions.add_owners(stored, [incident])
         stage.cluster.api().delete(stage.path("runbooks", runbook.name))
         listed = f"/apis/apps/v1/namespaces/{stage.namespace}/controllerrevisions"
 

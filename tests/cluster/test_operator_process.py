@@ -62,7 +62,7 @@ class TestSurviving:
         self, stage: Stage, tmp_path: Path, *, watched: bool
     ) -> None:
         definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/escalationpolicies.firstresponder.dev"
-        program = "firstresponder.cli.operator" if watched else "tests.testbed.deaf"
+        program = "firstresponder.main" if watched else "tests.testbed.deaf"
         with Operator(stage.cluster, stage.namespace, tmp_path, program=(program,)) as operator:
             stage.add_runbook(shipped())
             try:
@@ -82,6 +82,12 @@ class TestSurviving:
             stage.wait(lambda: told in operator.log, told)  # noqa: B023
         assert operator.health("/healthz")[0] == 200
         assert operator.health("/readyz") == (200, "ready\n")
+
+    def test_each_line_about_an_incident_says_which_and_its_phase(self, stage: Stage, operator: Operator) -> None:
+        incident = stage.open_incident("unheard", type="Unheard")
+        stage.wait_until_ended(incident)
+        fields = f"[namespace={stage.namespace} incident={incident} phase=Pending]"
+        assert any(line.endswith(f"Pending → Escalated {fields}") for line in operator.log.splitlines())
 
     def test_no_secret_is_ever_logged(self, stage: Stage, operator: Operator) -> None:
         token = stage.cluster.operator_token().split(".")[0]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from firstresponder.api.base import condition
-from firstresponder.api.runbook import Runbook
+from firstresponder.runbooks.models import Runbook
 from firstresponder.runbooks.source import read_documents
 from tests.testbed.api import ApiError
 from tests.testbed.operator import Operator

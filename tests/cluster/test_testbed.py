@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -150,10 +152,11 @@ def test_in_a_fresh_namespace_people_may_do_their_part_only(
 
 
 @pytest.mark.parametrize("child", [
-    'Child([sys.executable, "-m", "http.server", "0"], log, env=env)',
-    'PreloadedChild("http.server", ["0"], log, env=env, cwd=Path("/"))',
+    'Child([sys.executable, "-m", "stays"], log, cwd=folder)',
+    'PreloadedChild("stays", [], log, env=os.environ, cwd=folder)',
 ])  # fmt: skip
 def test_nothing_survives_when_the_testing_process_is_killed(tmp_path: Path, child: str) -> None:
+    (tmp_path / "stays.py").write_text('import time\nprint("here", flush=True)\ntime.sleep(600)\n')
     program = textwrap.dedent(
         f"""
         import os, sys, threading, time
@@ -161,11 +164,12 @@ def test_nothing_survives_when_the_testing_process_is_killed(tmp_path: Path, chi
         from tests.testbed.preloaded import PreloadedChild
         from tests.testbed.processes import Child
 
-        log, env = Path(sys.argv[1]), {{**os.environ, "PYTHONUNBUFFERED": "1"}}
+        folder = Path(sys.argv[1])
+        log = folder / "log"
 
         def start():  # from a thread that ends: the child must outlive the thread, not the process
             child = {child}
-            while "Serving HTTP" not in log.read_text():
+            while "here" not in log.read_text():
                 time.sleep(0.01)
             print(child.pid, flush=True)
 
@@ -177,20 +181,29 @@ def test_nothing_survives_when_the_testing_process_is_killed(tmp_path: Path, chi
         time.sleep(600)
         """
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path / "log")],
-        cwd=Path(__file__).parents[2],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as parent:
-        try:
-            assert parent.stdout is not None
-            pid = int(parent.stdout.readline())
-            assert parent.stdout.readline() == "thread ended\n"
-            assert alive(pid), "it died with the thread that started it"
-        finally:
-            parent.send_signal(signal.SIGKILL)
-    wait_until(lambda: not alive(pid), 60, "the child's end")
+    pid = None
+    try:
+        with (
+            tempfile.TemporaryDirectory() as leavings,  # who is killed leaves its temporary files; a short path
+            subprocess.Popen(
+                [sys.executable, "-c", program, str(tmp_path)],
+                cwd=Path(__file__).parents[2],
+                env={**os.environ, "TMPDIR": leavings},
+                stdout=subprocess.PIPE,
+                text=True,
+            ) as parent,
+        ):
+            try:
+                assert parent.stdout is not None
+                pid = int(parent.stdout.readline())
+                assert parent.stdout.readline() == "thread ended\n"
+                assert alive(pid), "it died with the thread that started it"
+            finally:
+                parent.send_signal(signal.SIGKILL)
+        wait_until(lambda: not alive(pid), 60, "the child's end")
+    finally:
+        if pid is not None and alive(pid):
+            os.kill(pid, signal.SIGKILL)
 
 
 def alive(pid: int) -> bool:

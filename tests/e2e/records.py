@@ -15,18 +15,20 @@ import yaml
 
 from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.incident import Incident, Phase
-from firstresponder.api.runbook import RunbookSpec, Tests, Triage, TriagePlaybookSpec
-from firstresponder.cli import stats_view
-from firstresponder.cli.report_page import page
-from firstresponder.incident.explain import NotDecided, explain
-from firstresponder.incident.fixture import Fixture, fixture, fixture_yaml
-from firstresponder.incident.quantities import quantities, worth_plotting
-from firstresponder.incident.rehearse import rehearse
-from firstresponder.incident.report import Report, report_of
-from firstresponder.incident.report_json import document
-from firstresponder.incident.report_markdown import markdown
-from firstresponder.incident.statistics import statistics_of
-from firstresponder.runbooks.cases import misfits
+from firstresponder.api.runbook import Tests, Triage
+from firstresponder.cli.views import stats as stats_view
+from firstresponder.cli.views.report_page import page
+from firstresponder.replay.explain import NotDecided, explain
+from firstresponder.replay.fixtures import Fixture, fixture, fixture_yaml
+from firstresponder.replay.test_cases import run_tests
+from firstresponder.reporting.quantities import quantities
+from firstresponder.reporting.report import Report, report_of
+from firstresponder.reporting.report_json import document
+from firstresponder.reporting.report_markdown import markdown
+from firstresponder.reporting.statistics import statistics_of
+from firstresponder.reporting.thresholds import worth_plotting
+from firstresponder.runbooks.lint.test_cases import evidence_problems
+from firstresponder.runbooks.models import RunbookSpec, TriagePlaybookSpec
 from firstresponder.runbooks.revision import digest_of
 from tests.testbed.cluster import ALICE
 from tests.testbed.stage import Stage
@@ -159,7 +161,7 @@ def _assert_test_case(incident: Incident, recorded: Fixture, spec: Triage) -> No
     """What is printed of it fits the runbook and comes to the recorded decision."""
     text = fixture_yaml(recorded)
     printed = spec.model_copy(update={"tests": Tests.model_validate(yaml.safe_load(text)["tests"])})
-    assert list(misfits(printed)) == []
+    assert list(evidence_problems(printed)) == []
     own = spec.tests.hosts.values() if spec.tests is not None else ()
     for each in incident.status.roles:
         assert each.name not in text or each.name in {host.name for host in own}
@@ -167,7 +169,7 @@ def _assert_test_case(incident: Incident, recorded: Fixture, spec: Triage) -> No
     # A case is decided with the parameters' defaults: where others were given, it may come to something else.
     if "# The parameter " not in text:
         assert recorded.differences == ()
-        assert [each.differences for each in rehearse(printed)] == [()]
+        assert [each.differences for each in run_tests(printed)] == [()]
 
 
 def plotted(stage: Stage, incident: str) -> set[str]:

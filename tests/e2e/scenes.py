@@ -13,7 +13,7 @@ import re
 import secrets
 import subprocess
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeGuard
@@ -22,6 +22,7 @@ import pytest
 import yaml
 
 from tests.e2e import records, truth
+from tests.testbed.api import ApiError
 from tests.testbed.cluster import ALICE, Cluster
 from tests.testbed.hosts import Hosts
 from tests.testbed.operator import Operator
@@ -67,28 +68,33 @@ class EmptyScene:
         self._operators: list[Operator] = []
 
     def __enter__(self) -> Self:
-        self.cluster.api().create("/api/v1/namespaces", {"metadata": {"name": self.namespace}})
-        self.cluster.watch(self.namespace)
-        self.hosts = Hosts()
-        self.hosts.__enter__()
+        with ExitStack() as undo:
+            self.cluster.api().create("/api/v1/namespaces", {"metadata": {"name": self.namespace}})
+            undo.callback(self.cluster.api().delete, f"/api/v1/namespaces/{self.namespace}")
+            self.cluster.watch(self.namespace)
+            self.hosts = undo.enter_context(Hosts())
+            self._undo = undo.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with self._undo as undo:
+            if error is None:
+                undo.callback(records.assert_records, self.stage)
+            for operator in self._operators:
+                undo.callback(operator.kill)
+            if error is not None:
+                self._tell(error)
+
+    def _tell(self, error: BaseException) -> None:
+        """Add to the error what the operators and the incidents say of it, as far as they can be asked."""
         for operator in self._operators:
             operator.kill()
-            if error is not None:
-                error.add_note(f"The operator's log:\n{operator.log}")
-        if error is not None:
+            error.add_note(f"The operator's log:\n{operator.log}")
+        with suppress(OSError, ApiError):
             found = self.cluster.api().get(self.stage.path("incidents"))["items"]
             error.add_note(yaml.safe_dump({each["metadata"]["name"]: each.get("status") for each in found}))
-        self.hosts.__exit__(kind, error, trace)
-        try:
-            if error is None:
-                records.assert_records(self.stage)
-        finally:
-            self.cluster.api().delete(f"/api/v1/namespaces/{self.namespace}")
 
     def operator(
         self,
@@ -100,7 +106,7 @@ class EmptyScene:
 
         `interrupted` is the program when there are moments; `port` that of a proxy to the API server.
         """
-        program = (interrupted, ",".join(map(str, moments))) if moments else ("firstresponder.cli.operator",)
+        program = (interrupted, ",".join(map(str, moments))) if moments else ("firstresponder.main",)
         directory = self.directory / f"operator-{len(self._operators)}"
         operator = Operator(self.cluster, self.namespace, directory, program=program, port=port, preloaded=True)
         self._operators.append(operator)
@@ -146,9 +152,13 @@ class Scene(EmptyScene):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self.host = self.hosts.start("api-gateway-03")
-        self.stage.add_host(self.host)
-        self.first_invocation = truth.invocation(self.host)
+        try:
+            self.host = self.hosts.start("api-gateway-03")
+            self.stage.add_host(self.host)
+            self.first_invocation = truth.invocation(self.host)
+        except BaseException as error:  # a scene that did not begin is not asked to end
+            super().__exit__(type(error), error, error.__traceback__)
+            raise
         return self
 
     def __exit__(

@@ -83,6 +83,26 @@ def test_a_log_that_nobody_rotates_is_rotated_after_the_journal_gave_too_little(
         assert {"disk: used", "health: latency"} <= records.plotted(scene.stage, incident)
 
 
+def test_a_rotation_that_fails_for_another_log_is_judged_by_the_disk(scenes: Scenes) -> None:
+    with small_disk(scenes, "/var/log") as (scene, host):
+        faults.keep_journal(host, old=4 * MIB)
+        faults.fill_up_to(host, "/var/log/report-service.log", 95)
+        host.run(["install", "--directory", "--mode=777", "/var/log/open"])
+        host.run(["sh", "-c", "echo a line >/var/log/open/other.log"])
+        others = "/var/log/open/*.log {\n  rotate 0\n}\n"
+        host.write("/etc/logrotate.d/a-other", others)
+        host.write("/etc/logrotate.d/report-service", "/var/log/report-service.log {\n  rotate 0\n  size 1G\n}\n")
+        incident = report(scene, "/var/log")
+        scene.stage.wait_for_phase(incident, "AwaitingApproval")
+        scene.approve(incident)
+        status = scene.stage.wait_for_phase(incident, "Resolved")
+        assert [attempt["state"] for attempt in status["attempts"]] == ["Succeeded", "Failed"]
+        assert "insecure permissions" in status["attempts"][1]["message"]
+        [acted] = [each for each in status["conditions"] if each["type"] == "Acted"]
+        assert (acted["status"], acted["reason"]) == ("True", "TargetMet")
+        assert used(host, "/var/log") < 80
+
+
 def test_forgotten_temporary_files_are_cleaned_away_and_young_ones_stay(scenes: Scenes) -> None:
     with small_disk(scenes, "/tmp") as (scene, host):
         faults.fill(host, "/tmp/forgotten/export", 50 * MIB)
@@ -109,8 +129,20 @@ def test_a_disk_that_something_else_fills_is_left_to_a_human(scenes: Scenes) -> 
         assert truth.actions(host) == []
 
 
+def test_a_disk_without_an_inode_left_is_full_although_its_bytes_are_free(scenes: Scenes) -> None:
+    with small_disk(scenes, "/srv/data") as (scene, host):
+        host.run(["mount", "-o", "remount,nr_inodes=400", "/srv/data"])
+        make = "mkdir -p /srv/data/spool && cd /srv/data/spool && for n in $(seq 500); do : >$n || break; done"
+        host.run(["sh", "-c", make], check=False)
+        status = scene.escalated(report(scene, "/srv/data"), "ManualActionRequired")
+        assert status["escalation"]["message"] == "the cause is too-many-files, which the runbook leaves to people"
+        assert "below /srv/data/spool of app-02" in status["escalation"]["humanAction"]
+        assert used(host, "/srv/data") < 5
+        assert truth.actions(host) == []
+
+
 @pytest.mark.parametrize("label", ["var/log", "/var/log; rm -rf /", "/var/$(id)"])
 def test_a_mount_point_that_an_alert_invents_is_refused(scenes: Scenes, label: str) -> None:
     with small_disk(scenes, "/srv/data") as (scene, host):
         scene.escalated(report(scene, label), "PreconditionFailed")
-        assert truth.acting_logins(host) == 0
+        assert truth.requested(host) == 0

@@ -67,6 +67,9 @@ def test_a_cluster_stays_for_the_reader_and_goes_when_told(tmp_path: Path) -> No
         assert left_behind(keeper) != []
         assert kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}") == "alice@example.com"
         assert "high-cpu" in kubectl("get", "runbooks")
+        (way_in,) = re.findall(r"^Enter a host, as root: +(nsenter .*) bash --login$", told, re.MULTILINE)
+        entered = subprocess.run(["sh", "-c", f"{way_in} hostname"], capture_output=True, text=True, check=True)
+        assert entered.stdout == "api-gateway-03\n"
         assert local("up").strip() == told[told.index("A cluster runs") :].strip()
     finally:
         assert "stopped and removed" in local("down")

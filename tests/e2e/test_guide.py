@@ -78,7 +78,9 @@ def test_in_mode_observe_it_says_what_it_would_do_and_does_nothing(scenes: Scene
         host.order("hang")
         before = truth.invocation(host, UNIT)
         status = scene.escalated(report(scene, host), "ManualActionRequired")
-        assert status["escalation"]["message"] == "mode Observe: would restart mail-worker.service on mail-01"
+        assert status["escalation"]["message"] == (
+            "in mode Observe nothing is carried out; otherwise it would restart mail-worker.service on mail-01"
+        )
         assert status["decisionPacket"]["bound"]["proposedAction"]["target"] == UNIT
         assert "approvalRequestRef" not in status
         truth.assert_nothing_ran(host, before, UNIT)

@@ -132,13 +132,30 @@ def test_a_host_that_forgot_everything_still_restarts_only_the_instance_that_was
 
 
 @pytest.mark.parametrize("files_too", [True, False], ids=["no file can be made", "nothing can be written"])
-def test_a_host_with_a_full_disk_refuses_the_order_and_it_never_runs(scenes: Scenes, files_too: bool) -> None:
+def test_a_full_disk_does_not_keep_an_approved_action_from_running(scenes: Scenes, files_too: bool) -> None:
     with scenes.open() as scene:
         moment = scene.moment("before:send_order")
         scene.operator(moment)
         incident = scene.incident()
         scene.approve(incident)
         scene.wait_until_reached(moment)
+        scene.host.fill_disk(files_too=files_too)
+        moment.pass_by()
+        scene.assert_resolved_by_one_restart(incident)
+        scene.host.free_disk()
+
+
+@pytest.mark.parametrize("files_too", [True, False], ids=["no file can be made", "nothing can be written"])
+def test_a_host_with_a_full_disk_and_no_room_kept_refuses_the_order_and_it_never_runs(
+    scenes: Scenes, files_too: bool
+) -> None:
+    with scenes.open() as scene:
+        moment = scene.moment("before:send_order")
+        scene.operator(moment)
+        incident = scene.incident()
+        scene.approve(incident)
+        scene.wait_until_reached(moment)
+        scene.host.run(["rm", "-r", "/var/lib/firstresponder/claims/.room"])
         scene.host.fill_disk(files_too=files_too)
         moment.pass_by()
         status = scene.escalated(incident, "ActionFailed")
@@ -188,7 +205,7 @@ def test_an_expired_order_never_runs(scenes: Scenes, late: str) -> None:
         status = scene.escalated(incident, "ActionFailed")
         (attempt,) = status["attempts"]
         assert (attempt["state"], attempt["reason"]) == ("Failed", "NeverRan")
-        why = "expired (" if late == "the order" else "its time was over"
+        why = "expired (" if late == "the order" else "it expired before it could begin"
         assert f"never ran: {why}" in status["escalation"]["message"]
         scene.assert_nothing_ran()
 

@@ -85,7 +85,7 @@ def test_a_playbook_that_refutes_everything_hands_over_and_touches_nothing(scene
             "unhealthy": "Refuted",
             "memory": "Refuted",
         }
-        assert status["escalation"]["humanAction"] == "Look at api-gateway."
+        assert status["escalation"]["humanAction"].startswith("Look at api-gateway. To have it triaged again: ")
         file = scene.directory / "service-down.yaml"
         case = records.recorded_and_tested(scene.stage, incident, file, kind="triageplaybooks", name="service-down")
         assert case == {"escalate": "UnknownIncidentType"}

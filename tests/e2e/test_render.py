@@ -15,7 +15,7 @@ import yaml
 from click.testing import CliRunner
 
 from firstresponder.api.command import CommandOutput
-from firstresponder.cli.runbook import main
+from firstresponder.cli.plugins.runbook import main
 from tests.e2e import truth
 from tests.e2e.scenes import EmptyScene, Scenes
 from tests.testbed import database, surroundings
@@ -95,7 +95,7 @@ def test_a_leak_is_found_and_restarted_by_hand(stage: Stage, host: Host, operato
     assert packet["bound"]["hypothesis"] == "memory-leak"
     seen = {each["name"]: each.get("values", {}) for each in stage.status("high-cpu-1")["evidence"]}
     assert found["oom"]["extracted"] == seen["oom"]["extracted"] == {"request": "/api/v1/reports"}
-    assert found["processes"]["top"]["unit"] == seen["processes"]["top"]["unit"] == "api-gateway.service"
+    assert found["processes"]["own"]["unit"] == seen["processes"]["own"]["unit"] == "api-gateway.service"
     assert "replicas" not in found
     assert decide(page, look(page, strangers)) == Verdict("STOP", "EvidenceUnavailable"), "could not look is not a no"
 
@@ -192,7 +192,9 @@ def test_a_pool_is_scaled_out_by_hand(scenes: Scenes) -> None:
         found = look(page, shells)
         assert found["replicas"] == {"count": 1, "max": 4}
         # How busy the machine is, is for the tests that run alone: here a person sees that one asks too much of it.
-        found["processes"] |= {"hostCpuPercent": 97.0, "top": {"unit": "api-gateway.service"}, "list": []}
+        busy = {"hostCpuPercent": 97.0, "notIdlePercent": 97.0, "cpu": {"iowait": 0.0, "steal": 0.0}, "list": []}
+        share = {"unit": "api-gateway.service", "cpuSharePercent": 97.0}
+        found["processes"] |= {**busy, "own": share, "topUnit": share, "units": [], "unexplainedSharePercent": 0.0}
         assert decide(page, found) == Verdict("Do", "scale-out")
         act(page, "scale-out", found, shells)
         assert len(surroundings.running(cast, surroundings.GATEWAY)) == 3

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from firstresponder.api.packet import BoundPacket
-from firstresponder.incident.packet import digest_of
+from firstresponder.incident.approval.binding import digest_of
 from tests.e2e import truth
 from tests.e2e.scenes import EmptyScene, Scenes
 from tests.testbed import database, surroundings
@@ -125,7 +125,7 @@ def test_the_last_instance_is_not_taken_away(scenes: Scenes) -> None:
         assert status["escalation"]["to"] == ["on-call", "dba"]
         assert "decisionPacket" not in status
         assert_runs_on(cast, "app-01")
-        assert {name: truth.acting_logins(host) for name, host in cast.items()} == dict.fromkeys(cast, 0)
+        assert {name: truth.requested(host) for name, host in cast.items()} == dict.fromkeys(cast, 0)
 
 
 @pytest.mark.rule(14)
@@ -163,7 +163,8 @@ def test_an_inverse_that_is_denied_leaves_the_pool_as_the_fix_left_it(scenes: Sc
         incident = undo_proposed(scene)
         scene.stage.review(f"{incident}-2", "Denied", comment="leave it")
         status = scene.escalated(incident, "FixFailed")
-        assert "rollback: ApprovalDenied: denied by alice@example.com" in status["escalation"]["message"]
+        assert "; rollback: ApprovalDenied: " in status["escalation"]["message"]
+        assert status["escalation"]["message"].endswith(" was denied by alice@example.com: leave it")
         assert_runs_on(cast, "app-01")
         assert surroundings.actions(cast) == {CONTROL: ["ansible-scale"]}
 

@@ -46,7 +46,7 @@ def test_a_loaded_pool_gets_two_more_instances_after_approval_and_the_load_falls
     with loaded(scenes) as (scene, cast):
         incident = scene.stage.open_incident()
         status = scene.stage.wait_for_phase(incident, "AwaitingApproval", 120)
-        assert "api-gateway uses the most CPU" in told(status)
+        assert "% of the busy CPU and is an expected unit" in told(status)
         assert "no errors in the journal" in told(status)
         packet = status["decisionPacket"]["bound"]
         action = packet["proposedAction"]
@@ -79,7 +79,7 @@ def test_a_pool_without_room_for_two_more_is_left_to_a_human(scenes: Scenes) -> 
         status = scene.escalated(scene.stage.open_incident(), "CapacityLimit")
         assert "decisionPacket" not in status
         assert surroundings.running(cast, GATEWAY) == surroundings.recorded(cast, GATEWAY) == [GATEWAY_HOST]
-        assert [truth.acting_logins(cast[name]) for name in (GATEWAY_HOST, CONTROL)] == [0, 0]
+        assert [truth.requested(cast[name]) for name in (GATEWAY_HOST, CONTROL)] == [0, 0]
 
 
 def test_instances_that_get_no_load_do_not_help_and_are_taken_away_again_after_approval(scenes: Scenes) -> None:

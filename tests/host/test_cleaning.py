@@ -155,8 +155,21 @@ def test_a_failure_of_logrotate_is_one_of_the_action(host: Host, wire: Wire) -> 
     host.write("/etc/logrotate-broken.conf", "/var/log/absent.log {\n  rotate 1\n}\n")
     host.write("/etc/firstresponder/logrotate-configs", f"{LOGROTATE}\n/etc/logrotate-broken.conf\n/etc/slow.conf\n")
     exit_status, output = clean(wire, "logrotate", "/etc/logrotate-broken.conf")
-    assert (exit_status, output["result"]) == ("70", "logrotate failed; freed 0 bytes")
+    assert exit_status == "70"
+    assert re.fullmatch(r"freed 0 bytes, but logrotate failed: .*absent\.log.*", output["result"])
     assert "absent.log" in output["logrotate"]
+
+
+def test_what_was_freed_and_which_log_failed_are_both_said(host: Host, wire: Wire, log: str) -> None:
+    host.run(["install", "--directory", "--mode=777", "/var/log/open"])
+    host.run(["sh", "-c", "yes x | head -c 1M >/var/log/open/a.log"])
+    host.write("/etc/mixed.conf", f"/var/log/open/*.log {{\n  rotate 1\n}}\n{log} {{\n  rotate 1\n  compress\n}}\n")
+    host.write("/etc/firstresponder/logrotate-configs", f"{LOGROTATE}\n/etc/mixed.conf\n")
+    exit_status, output = clean(wire, "logrotate", "/etc/mixed.conf")
+    assert exit_status == "70"
+    found = re.fullmatch(r"freed (\d+) bytes, but logrotate failed: .*insecure permissions.*", output["result"])
+    assert found, output
+    assert int(found[1]) > 22 * MIB
 
 
 def test_a_rotation_that_does_not_end_is_given_up_and_not_called_done(host: Host, wire: Wire, log: str) -> None:

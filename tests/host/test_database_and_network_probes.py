@@ -65,13 +65,31 @@ def wired(host: Host) -> Iterator[Wire]:
 
 def test_a_server_that_answers_and_who_holds_its_connections(client: Host, on_server: Wire) -> None:
     assert probed(on_server, "postgresPing") == {"accepting": True, "error": ""}
-    assert probed(on_server, "postgresConnections", application="payroll") == {
-        "tooMany": False,
-        "count": 3,
-        "max": 8,
-        "usedPercent": 37.5,
-    }
+    found = probed(on_server, "postgresConnections", application="payroll")
+    assert {"tooMany": False, "count": 3, "max": 8, "usedPercent": 37.5, "total": 4}.items() <= found.items()
+    assert (found["limitedBy"], found["limit"], found["limitUsed"], found["limitPercent"]) == ("the server", 7, 4, 57.1)
+    assert (found["ownPercent"], found["holder"]["application"], found["holder"]["count"]) == (75.0, "payroll", 3)
     assert probed(on_server, "postgresConnections", application="nobody")["count"] == 0
+
+
+def test_who_holds_the_connections_and_whose_limit_ends_them(server: Host, client: Host, on_server: Wire) -> None:
+    idle = "import subprocess, time\nfor _ in range(2): subprocess.Popen(['psql', 'application_name=reports'], "
+    idle += "stdin=subprocess.PIPE, text=True, bufsize=1).stdin.write('BEGIN;\\n')\ntime.sleep(600)"
+    server.run(["systemd-run", "--quiet", "--unit=reports", "--uid=postgres", "python3", "-c", idle])
+
+    def other() -> dict[str, Any]:
+        return probed(on_server, "postgresConnections", application="reports")
+
+    wait_until(lambda: other()["idleInTransaction"] == 2, 60, "reports holding two transactions open")
+    assert (other()["holder"]["application"], other()["ownPercent"]) == ("payroll", 33.3)
+    database.query(server, "ALTER ROLE payroll CONNECTION LIMIT 3")
+    found = probed(on_server, "postgresConnections", application="payroll")
+    assert (found["limitedBy"], found["limit"], found["limitPercent"]) == ("role payroll", 3, 100.0)
+    database.query(server, "ALTER ROLE payroll CONNECTION LIMIT -1; ALTER DATABASE payroll CONNECTION LIMIT 4")
+    found = probed(on_server, "postgresConnections", application="payroll")
+    assert (found["limitedBy"], found["limitUsed"]) == ("the server", 6)
+    database.query(server, "ALTER DATABASE payroll CONNECTION LIMIT -1")
+    server.run(["systemctl", "stop", "reports"])
 
 
 @pytest.mark.parametrize(
@@ -126,6 +144,22 @@ def test_a_way_that_is_open_refused_dropped_or_not_there(server: Host, client: H
 def test_packets_that_are_lost_are_counted(server: Host, client: Host, on_client: Wire) -> None:
     faults.lose(client, 50, server.address)
     assert 0 < probed(on_client, "ping", host=server.address, count=20)["lossPercent"] < 100
+    faults.mend(client)
+
+
+def test_an_answer_whose_large_packets_are_lost_is_reached_and_does_not_arrive(
+    server: Host, client: Host, on_client: Wire
+) -> None:
+    server.write("/srv/health", "x" * 6035)
+    web = ["python3", "-m", "http.server", "--directory=/srv", "8000"]
+    server.run(["systemd-run", "--quiet", "--unit=web", *web])
+    wait_until(lambda: probed(on_client, "tcp", host=server.address, port=8000)["open"], 60, "a server of large files")
+    url = f"http://{server.address}:8000/health"
+    assert probed(on_client, "http", url=url)["status"] == 200
+    faults.drop(client, "input", "ip length > 1000")
+    assert probed(on_client, "http", url=url) == {"ok": False, "connected": True, "error": "AnswerIncomplete"}
+    assert probed(on_client, "ping", host=server.address, count=3, size=1452) == {"lossPercent": 100.0}
+    assert probed(on_client, "ping", host=server.address, count=3)["lossPercent"] == 0
     faults.mend(client)
 
 

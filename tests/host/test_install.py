@@ -16,6 +16,7 @@ INSTALL = [
 ]
 CHECK = [*INSTALL, "--check"]
 KEYS = install_command(None)[1:]
+NO_KEY = "not a public SSH key: it has to be one line, 'type base64 comment', and the comment holds no further key"
 NO_COMMAND = "not an absolute path and words of printable ASCII, one space apart"
 NO_SCALE = "not a playbook and an inventory of the project, a variable, and two whole numbers"
 NO_ACCOUNT = "not the name of an account of this host other than root"
@@ -132,6 +133,7 @@ DRIFTS = {
     "/etc/sysctl.d/60-firstresponder.conf": "echo >/etc/sysctl.d/60-firstresponder.conf",
     "/proc/sys/net/ipv4/ping_group_range": "echo 1 0 >/proc/sys/net/ipv4/ping_group_range",
     "/var/lib/firstresponder/claims": "chmod 755 /var/lib/firstresponder/claims",
+    "space for orders in /var/lib/firstresponder/claims": "rm -r /var/lib/firstresponder/claims/.room",
     "/var/lib/firstresponder": "rm -r /var/lib/firstresponder",
 }
 
@@ -162,6 +164,117 @@ def test_the_check_sees_that_sshd_does_not_read_our_file(prepared: Host) -> None
         assert "sshd does not read /etc/ssh/sshd_config.d/60-firstresponder.conf" in done.stdout
     finally:
         prepared.run(["sed", "-i", "s/^#Include/Include/", "/etc/ssh/sshd_config"])
+
+
+HARDENED = "/etc/ssh/sshd_config.d/00-hardened.conf"
+OTHER_SUDOERS = "/etc/sudoers.d/zz-hardened"
+BROKEN = {
+    "AllowGroups": (HARDENED, "AllowGroups admins ssh-users", "sshd's AllowGroups keeps fr-observe out"),
+    "AllowUsers": (HARDENED, "AllowUsers fr-observe root", "sshd's AllowUsers keeps fr-act out"),
+    "DenyUsers": (HARDENED, "DenyUsers guest fr-*", "sshd's DenyUsers keeps fr-act out"),
+    "MaxSessions": (HARDENED, "MaxSessions 2", "sshd's MaxSessions is 2 for fr-observe"),
+    "ForceCommand": (HARDENED, "ForceCommand /bin/false", "sshd's forcecommand is '/bin/false' for fr-act"),
+    "PubkeyAuthentication": (HARDENED, "PubkeyAuthentication no", "sshd's pubkeyauthentication is 'no' for fr-act"),
+    "AuthorizedKeysFile": (
+        HARDENED,
+        "Match User fr-*\n  AuthorizedKeysFile /k/%u",
+        "sshd's authorizedkeysfile is '/k/%u' for fr-act",
+    ),
+    "Match": (HARDENED, "Match Group fr-act\n  ChrootDirectory /srv", "sshd's chrootdirectory is '/srv' for fr-act"),
+    "second factor": (
+        HARDENED,
+        "Match Group fr-act\n  AuthenticationMethods publickey,password",
+        "sshd's authenticationmethods is 'publickey,password' for fr-act",
+    ),
+    "requiretty": (
+        OTHER_SUDOERS,
+        "Defaults requiretty",
+        "fr-act cannot run its program: sudo: sorry, you must have a tty",
+    ),
+    "PASSWD": (OTHER_SUDOERS, "fr-act ALL=(root) PASSWD: ALL", "fr-act cannot run its program: sudo: a password is"),
+    "NOPASSWD": (OTHER_SUDOERS, "fr-act ALL=(root) NOPASSWD: ALL", "sudo lets fr-act do more than run its program"),
+    "sshrc": ("/etc/ssh/sshrc", "echo Welcome", "/etc/ssh/sshrc prints something for fr-observe"),
+    "nologin": ("/etc/nologin", "Maintenance", "/etc/nologin: while it exists, nobody but root can log in"),
+}
+
+
+@pytest.mark.parametrize(("path", "text", "finding"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_host_that_keeps_the_accounts_from_working_fails_the_check_with_a_line_that_says_why(
+    prepared: Host, path: str, text: str, finding: str
+) -> None:
+    prepared.write(path, f"{text}\n")
+    try:
+        checked = prepared.run(CHECK, check=False)
+        installed = prepared.run(INSTALL, check=False)
+    finally:
+        prepared.run(["rm", path])
+    assert checked.returncode == installed.returncode == 1
+    assert checked.stdout == installed.stdout
+    lines = checked.stdout.splitlines()
+    assert all(line.startswith("broken: ") for line in lines)
+    assert any(line.startswith(f"broken: {finding}") for line in lines), checked.stdout
+    assert prepared.run(CHECK).stdout == ""
+
+
+ACCOUNTS = {
+    "expired": ("--expiredate 2020-01-01", "account fr-act has expired: chage --expiredate -1 fr-act"),
+    "password ages": ("--maxdays 90", "the password of fr-act, which has none, expires after 90 days, and the account"),
+    "password to change": ("--lastday 0", "account fr-act has to change a password that it does not have"),
+}
+
+
+@pytest.mark.parametrize(("change", "finding"), ACCOUNTS.values(), ids=ACCOUNTS.keys())
+def test_an_account_that_pam_refuses_or_will_refuse_fails_the_check(prepared: Host, change: str, finding: str) -> None:
+    before = prepared.read("/etc/shadow")
+    prepared.run(["chage", *change.split(), "fr-act"])
+    try:
+        checked = prepared.run(CHECK, check=False)
+    finally:
+        prepared.run(["tee", "/etc/shadow"], stdin=before)
+    assert checked.returncode == 1
+    assert f"broken: {finding}" in checked.stdout
+
+
+def test_a_second_key_in_a_comment_or_behind_the_first_installs_nothing(host: Host) -> None:
+    host.run(["/root/host/install", "--remove"])
+    key = host.read("/root/fr-observe.pub").strip()
+    second = " ".join(key.split()[:2])
+    certificate = "ssh-ed25519-cert-v01@openssh.com " + key.split()[1]
+    hostile = [
+        f"{second} ops@example.com {second}\n",
+        f"{key}\n{second}\n",
+        f"{key}\r{second}\n",
+        f"no-pty {key}\n",
+        f'command="/bin/sh" {key}\n',
+        f"{certificate}\n",
+        f"ssh-rsa {key.split()[1]}\n",
+        f"{second[:40]}\n",
+        "",
+    ]
+    for text in hostile:
+        host.write("/root/hostile.pub", text)
+        done = host.run(["/root/host/install", "--observe-key", "/root/hostile.pub", *KEYS[2:]], check=False)
+        assert (done.returncode, "not a public SSH key" in done.stderr) == (64, True), text
+        assert host.run(["ls", "/etc/firstresponder/authorized_keys"]).stdout == ""
+    host.run(["rm", "/root/hostile.pub"])
+
+
+def test_of_a_key_file_only_the_key_is_installed(prepared: Host) -> None:
+    key = " ".join(prepared.read("/root/fr-observe.pub").split()[:2])
+    prepared.write("/root/commented.pub", f'{key} laptop of ops, "work" é\n')
+    assert prepared.run([*INSTALL, "--observe-key", "/root/commented.pub"]).stdout == ""
+    assert prepared.read("/etc/firstresponder/authorized_keys/fr-observe") == (
+        f'restrict,command="sudo -n /usr/local/libexec/firstresponder-observe" {key}\n'
+    )
+
+
+@pytest.mark.parametrize("change", ["$ a ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE", "s/^restrict,//", "s/-n //"])
+def test_the_check_sees_what_else_stands_beside_a_key_without_being_given_the_key(prepared: Host, change: str) -> None:
+    path = "/etc/firstresponder/authorized_keys/fr-act"
+    prepared.run(["sed", "-i", change, path])
+    checked = prepared.run(["/root/host/install", "--check"], check=False)
+    assert (checked.returncode, checked.stdout) == (1, f"differs: {path}\n")
+    prepared.run(INSTALL)
 
 
 def test_a_configuration_that_sshd_refuses_is_not_left_behind(host: Host) -> None:
@@ -202,7 +315,7 @@ def test_removal_waits_for_no_order_and_interrupts_none(prepared: Host) -> None:
     ("arguments", "message"),
     [
         (["--observe-key", "/root/fr-observe.pub"], "--act-key FILE is needed: no key is installed for fr-act yet"),
-        (["--observe-key", "/etc/passwd", "--act-key", "/root/fr-act.pub"], "/etc/passwd: not a public SSH key"),
+        (["--observe-key", "/etc/passwd", "--act-key", "/root/fr-act.pub"], f"/etc/passwd: {NO_KEY}"),
         (["--restartable", "nginx"], "--restartable nginx: not the name of a service unit (such as nginx.service)"),
         (["--act-key"], "the last option needs a value"),
         (["--logrotate-config", "a.conf"], "--logrotate-config a.conf: not an absolute path"),

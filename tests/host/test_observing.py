@@ -14,6 +14,7 @@ from firstresponder.evidence.catalogue import PROBES
 from firstresponder.evidence.probe import Context, Unobserved
 from tests.host.wire import Wire
 from tests.testbed.hosts import Host
+from tests.testbed.processes import wait_until
 
 CONTEXT = Context(now=0.0, timeout=5.0)
 REAL: dict[str, dict[str, Any]] = {
@@ -36,10 +37,11 @@ def output(done: subprocess.CompletedProcess[str]) -> CommandOutput:
     return CommandOutput(done.stdout.encode(), done.stderr.encode(), done.returncode)
 
 
-def sizes(wire: Wire, path: str, of: str) -> dict[str, Any]:
-    done = wire.observe(path, of, request="directories", seconds=60)
+def sizes(wire: Wire, path: str, of: str, count: str = "bytes") -> dict[str, Any]:
+    given = directories.PROBE.arguments.model_validate({"path": path, "of": of, "count": count})
+    done = wire.observe(*directories.PROBE.argv(given, CONTEXT), request="directories", seconds=60)
     assert (done.returncode, done.stderr) == (0, "")
-    return directories.PROBE.parse(directories.PROBE.arguments(path=path, of=of), output(done), CONTEXT)
+    return directories.PROBE.parse(given, output(done), CONTEXT)
 
 
 def probed(wire: Wire, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def test_info_tells_what_an_order_is_bound_to(host: Host, wire: Wire) -> None:
     assert re.fullmatch(r"[0-9]+\.[0-9]{9}", info["time"])
     assert "restart-unit" in info["actions"].split()
     assert info["os"].startswith("Debian GNU/Linux ")
-    assert info["version"] == "1"
+    assert info["version"] == "2"
 
 
 @pytest.mark.parametrize(
@@ -295,6 +297,38 @@ def test_directories_follows_a_link_and_stays_on_one_file_system(host: Host, wir
     assert 2_000_000 <= sizes(wire, "/srv/link", "/")["totalBytes"] < 3_000_000
 
 
+def test_a_file_system_without_an_inode_left_is_full_and_the_folder_with_the_files_is_named(
+    host: Host, wire: Wire
+) -> None:
+    script = "mkdir -p /srv/small && mount -t tmpfs -o size=16m,nr_inodes=400 small /srv/small && cd /srv/small && "
+    script += "mkdir -p spool/mails other && cd spool/mails && for n in $(seq 500); do : >$n || break; done"
+    host.run(["sh", "-c", script], check=False)
+    given = disk.PROBE.arguments(path="/srv/small")
+    done = wire.observe(*disk.PROBE.argv(given, CONTEXT), request="disk")
+    found = disk.PROBE.parse(given, output(done), CONTEXT)
+    assert (found["inodesCounted"], found["inodesUsedPercent"]) == (True, 100.0)
+    assert (found["usedPercent"], found["mountPoint"]) == (0.0, "/srv/small")
+    values = sizes(wire, "/srv/small", "/srv/small", "inodes")
+    assert (values["mostIn"], values["totalInodes"]) == ("/srv/small/spool/mails", 400)
+    assert values["sharePercent"] == 100.0
+    assert values["paths"][0] == {"path": "/srv/small/spool", "inodes": 398}
+    assert sizes(wire, "/tmp", "/srv/small", "inodes")["sharePercent"] == 0.0
+
+
+def test_a_file_that_was_deleted_and_is_still_open_is_in_no_folder(host: Host, wire: Wire) -> None:
+    host.run(["sh", "-c", "mkdir -p /srv/held && mount -t tmpfs -o size=16m held /srv/held"])
+    hold = "head -c 12000000 /dev/zero >/srv/held/log && exec 3</srv/held/log && rm /srv/held/log && exec sleep 600"
+    host.run(["systemd-run", "--quiet", "--unit=holder", "sh", "-c", hold])
+
+    def values() -> dict[str, Any]:
+        return sizes(wire, "/srv/held", "/srv/held")
+
+    wait_until(lambda: values()["sharePercent"] < 1, 60, "the file being deleted")
+    given = disk.PROBE.arguments(path="/srv/held")
+    done = wire.observe(*disk.PROBE.argv(given, CONTEXT), request="disk")
+    assert disk.PROBE.parse(given, output(done), CONTEXT)["usedPercent"] > 60
+
+
 def test_a_folder_that_is_not_there_has_no_size(wire: Wire) -> None:
     done = wire.observe("/srv/nothing", "/", request="directories")
     assert done.returncode == 66
@@ -315,7 +349,13 @@ def test_directories_is_stopped_when_its_time_is_over(host: Host, wire: Wire) ->
     "request_text",
     [
         *("disk 5\n", "disk 5\nvar\n", "disk 5\n/\n/\n", "disk x\n/\n", "disk\n/\n", "directories 5\n/\n"),
-        *("directories 5\n/\n-x\n", "directories 0\n/\n/\n", "directories 5\n/\n/\n/\n"),
+        *(
+            "directories 5\n/\n-x\n",
+            "directories 0\n/\n/\n",
+            "directories 5\n/\n/\n/\n",
+            "directories 5\n/\n/\nfiles\n",
+        ),
+        *("directories 5\n/\ninodes\n", "directories 5\n/\n/\ninodes\ninodes\n"),
     ],
 )
 def test_only_absolute_paths_are_measured(host: Host, wire: Wire, request_text: str) -> None:

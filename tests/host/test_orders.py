@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -182,6 +182,25 @@ def test_a_sealed_order_never_runs(wire: Wire, runs: Runs) -> None:
     assert runs.count() == 0
 
 
+def test_the_observing_account_is_told_the_same_with_the_uptime_and_can_neither_run_nor_seal(
+    wire: Wire, runs: Runs
+) -> None:
+    def told(order: Order) -> Answer:
+        return Answer.of(wire.ssh(wire.host.observe_user, f"ledger {order.id}\n"))
+
+    order = wire.order("note", "seen")
+    before = int(wire.info()["uptime"])
+    absent = told(order)
+    assert absent.state == "absent"
+    assert before <= int(absent.fields["uptime"]) <= int(wire.info()["uptime"])
+    wire.act(order.text)
+    ended, status = told(order), wire.status(order)
+    assert (ended.fields | {"uptime": "0"}, ended.output) == (status.fields | {"uptime": "0"}, status.output)
+    for request in (f"seal {order.id}\n", order.text, f"ledger {order.id[1:]}\n", "ledger ../x\n"):
+        assert wire.ssh(wire.host.observe_user, request).returncode == 78
+    assert runs.count() == 1
+
+
 def test_a_seal_after_the_run_changes_nothing(wire: Wire, runs: Runs) -> None:
     order = wire.order("note", "before")
     ended = wire.act(order.text)
@@ -303,35 +322,120 @@ def test_five_megabytes_of_output_are_capped_and_the_action_completes(host: Host
     assert int(kept) == 65536
 
 
-@pytest.mark.parametrize("files_too", [True, False], ids=["nothing can be made", "nothing can be written"])
-def test_on_a_full_disk_nothing_runs_and_the_order_can_be_sealed(
+FULL = pytest.mark.parametrize("files_too", [True, False], ids=["nothing can be made", "nothing can be written"])
+ROOM = f"{LEDGER}/.room"
+
+
+@FULL
+def test_on_a_full_disk_the_orders_of_a_packet_run_in_the_room_that_was_kept_for_them(
     host: Host, wire: Wire, runs: Runs, files_too: bool
+) -> None:
+    orders = [wire.order("note", f"number {number}") for number in range(8)]
+    host.fill_disk(files_too=files_too)
+    try:
+        assert wire.info()["ledger"] == ""
+        answers = [wire.act(order.text) for order in orders]
+        # An action that writes to the full disk cannot leave its trace there; what it printed is one too.
+        assert [(answer.state, answer.output[-1]) for answer in answers] == [
+            ("finished", f"argument=number {number}") for number in range(8)
+        ]
+        assert wire.act(orders[0].text).refused == "claimed"
+    finally:
+        host.free_disk()
+    for order, answer in zip(orders, answers, strict=True):
+        host.run(["rm", "-r", f"/run/firstresponder/{order.id}"])
+        assert wire.status(order).fields == answer.fields, "its claim and its result are on disk"
+        assert wire.act(order.text).refused == "claimed"
+    wire.act(wire.order("note", "afterwards").text)
+    assert runs.lines() == ["afterwards"], "no order ran once more"
+    assert len(host.run(["ls", ROOM]).stdout.split()) == 16, "room is kept again"
+
+
+@pytest.fixture
+def no_room(host: Host) -> Iterator[None]:
+    host.run(["rm", "-r", ROOM])
+    yield
+    host.free_disk()
+    host.run(["/usr/local/libexec/firstresponder-act", "room"])
+
+
+@FULL
+def test_when_that_room_is_gone_too_the_host_says_so_nothing_runs_and_the_order_can_be_sealed(
+    host: Host, wire: Wire, runs: Runs, no_room: None, files_too: bool
 ) -> None:
     order = wire.order("note")
     host.fill_disk(files_too=files_too)
-    try:
-        answer = wire.act(order.text)
-        assert answer.exit_status == 74
-        assert answer.refused is not None
-        assert answer.refused.startswith("ledger error")
-        assert wire.status(order).state == "absent"
-        assert wire.seal(order).state == "sealed"
-    finally:
-        host.free_disk()
+    assert "the room kept for orders is used up: free some (df " in wire.info()["ledger"]
+    answer = wire.act(order.text)
+    assert answer.exit_status == 74
+    assert answer.refused is not None
+    assert answer.refused.startswith("ledger error")
+    assert wire.status(order).state == "absent"
+    assert wire.seal(order).state == "sealed"
+    host.free_disk()
+    assert wire.info()["ledger"] == ""
     assert wire.status(order).state == "sealed"
     assert wire.act(order.text).refused == "claimed"
     assert runs.count() == 0
 
 
-def test_after_a_full_disk_the_same_order_can_still_run(host: Host, wire: Wire, runs: Runs) -> None:
+def test_after_a_full_disk_the_same_order_can_still_run(host: Host, wire: Wire, runs: Runs, no_room: None) -> None:
     order = wire.order("note")
     host.fill_disk()
-    try:
-        assert wire.act(order.text).exit_status == 74
-    finally:
-        host.free_disk()
+    assert wire.act(order.text).exit_status == 74
+    host.free_disk()
     assert wire.act(order.text).state == "finished"
     assert runs.count() == 1
+
+
+def test_a_ledger_that_cannot_be_written_to_or_is_not_there_is_known_before_an_order(
+    host: Host, wire: Wire, runs: Runs
+) -> None:
+    order = wire.order("note")
+    host.run(["mount", "--bind", LEDGER, LEDGER])
+    try:
+        host.run(["mount", "-o", "remount,bind,ro", LEDGER])
+        assert "its file system is read-only" in wire.info()["ledger"]
+        assert wire.act(order.text).exit_status == 74
+    finally:
+        host.run(["umount", LEDGER])
+    host.run(["mv", LEDGER, f"{LEDGER}.away"])
+    try:
+        assert "is not there: run host/install" in wire.info()["ledger"]
+    finally:
+        host.run(["mv", f"{LEDGER}.away", LEDGER])
+    assert wire.info()["ledger"] == ""
+    assert wire.act(order.text).state == "finished"
+    assert runs.count() == 1
+
+
+def test_a_full_run_is_known_before_an_order_and_leaves_no_half_claim(host: Host, wire: Wire, runs: Runs) -> None:
+    order = wire.order("note")
+    host.run(["sh", "-c", "cat /dev/zero >/run/fill 2>/dev/null || true"])
+    try:
+        assert wire.info()["ledger"].startswith("/run is full")
+        assert wire.act(order.text).exit_status in {74, 78}
+    finally:
+        host.run(["rm", "/run/fill"])
+    assert wire.status(order).state == "absent"
+    assert wire.act(order.text).state == "finished"
+    assert runs.count() == 1
+
+
+def test_a_claim_that_fails_for_want_of_room_in_run_keeps_the_room_on_disk(host: Host, wire: Wire, runs: Runs) -> None:
+    host.run(["sh", "-c", "cat /dev/zero >/run/fill 2>/dev/null || true"])
+    refusals = []
+    try:
+        for _ in range(12):  # page by page, until the request finds a place and its claim does not
+            host.run(["truncate", "--size=-4096", "/run/fill"])
+            refusals.append(str(wire.act(wire.order("note").text).refused))
+            if refusals[-1].startswith("ledger error: cannot write /run/firstresponder/"):
+                break
+    finally:
+        host.run(["rm", "/run/fill"])
+    assert refusals[-1].startswith("ledger error: cannot write /run/firstresponder/"), refusals
+    assert runs.count() == 0
+    assert len(host.run(["ls", ROOM]).stdout.split()) == 16
 
 
 def test_a_disk_that_fills_during_the_action_does_not_lose_its_result(host: Host, wire: Wire, runs: Runs) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import pytest
 
 from firstresponder.hosts.pool import SshPool
-from firstresponder.hosts.target import Target
+from firstresponder.hosts.target import SshTarget
 from tests.testbed.hosts import Host, Hosts
 
 
@@ -37,16 +37,16 @@ async def pool() -> AsyncIterator[SshPool]:
     await pool.close()
 
 
-def observing(host: Host) -> Target:
+def observing(host: Host) -> SshTarget:
     return _target(host, host.observe_user, host.observe_key.read_text())
 
 
-def acting(host: Host) -> Target:
+def acting(host: Host) -> SshTarget:
     return _target(host, host.act_user, host.act_key.read_text())
 
 
-def _target(host: Host, user: str, private_key: str) -> Target:
-    return Target(host.name, host.address, host.port, (host.host_public_key,), user, private_key)
+def _target(host: Host, user: str, private_key: str) -> SshTarget:
+    return SshTarget(host.name, host.address, host.port, (host.host_public_key,), user, private_key)
 
 
 def sshd_log(host: Host) -> list[str]:

@@ -113,3 +113,26 @@ async def test_an_answer_cut_off_by_the_network_is_unknown_and_learnt_later(
         host.restore()
     await until(finished)
     assert (await ledger.status(pool, acting(host), attempt)).exit_status == 0
+
+
+async def test_without_its_rule_of_sudo_the_acting_account_says_so_and_the_observing_one_is_told(
+    pool: SshPool, host: Host, about: HostInfo
+) -> None:
+    text = order(host, about, "no-rule")
+    attempt = attempt_id(text)
+    rule = "/etc/sudoers.d/firstresponder"
+    kept = host.read(rule)
+    host.write(rule, "".join(line + "\n" for line in kept.splitlines() if "fr-act" not in line), mode=0o440)
+    try:
+        for answer in (
+            await ledger.status(pool, acting(host), attempt),
+            await ledger.send_order(pool, acting(host), text, 90),
+        ):
+            assert answer.state is None
+            assert "exit status 1: sudo: " in answer.error
+        told = await ledger.status_as_observer(pool, observing(host), attempt)
+    finally:
+        host.write(rule, kept, mode=0o440)
+    assert (told.state, told.boot, told.by_observer) == (LedgerState.ABSENT, about.boot, True)
+    assert told.uptime is not None
+    assert told.uptime >= about.uptime

@@ -25,6 +25,8 @@ Bounds, each with what it leaves out:
   when no unit is alive (systemd's time-out ended it), so a host that stands still for longer than the margin between
   its last look and exec is outside.
 - The host looks at boot and expiry and makes its first directory in one move.
+- That the observing account can be asked (`acting_account_works` false, or any moment: see `send_or_seal`) is a move of
+  its own; its key is not told apart from the acting one in any other way.
 - An action's own failure is a result like success: `Outcome.RESULT`. That digests, guards, preconditions and the
   runbook's revision are read afresh is not modelled; "approved" stands for all of them.
 - Safety is checked on every move. Of liveness: from every state, once faults and humans rest, the run comes to an end
@@ -67,6 +69,8 @@ class Rules:
     running_waited_for: bool = True  # no outcome while it runs
     never_ran_needs_seal: bool = True  # absent is not "never ran"; sealed is
     never_ran_in_started_boot: bool = True  # ... if it was sealed in the boot that Started names
+    absence_needs_expiry: bool = True  # or absent where the host would refuse a first start by now
+    absence_in_started_boot: bool = True  # ... in the boot that Started names
     outcome_precondition: bool = True  # an outcome is stored only if nobody wrote the Incident since it was read
     silence_ends_indeterminate: bool = True  # a host that does not answer is given up after the margin
 
@@ -79,6 +83,9 @@ class World:
     snapshots_restored: bool = True  # a reboot may roll the host's disk back
     ledger_wiped: bool = True  # the ledger on disk may vanish while the host is up
     host_answers: bool = True  # false: the host carries out what reaches it, but no answer comes back
+    acting_account_works: bool = (
+        True  # false: nothing can be sent or sealed, and only the observing account is answered
+    )
 
 
 class Violation(Enum):
@@ -326,6 +333,8 @@ def replica(turn: Turn) -> Steps:
         yield from write_consumed(turn)
     elif at is At.CONSUMED:
         yield from write_started(turn)
+    elif at is At.SEND and not turn.model.world.acting_account_works:
+        yield turn.move("cannot send the order", Replica())
     elif at is At.SEND:
         sent = state._replace(orders=state.orders | {order_to_send(turn.model, state)})
         yield turn.move("sends the order", Replica(), sent)
@@ -340,7 +349,7 @@ def replica(turn: Turn) -> Steps:
 
 
 def read_incident(turn: Turn) -> Steps:
-    """Step 3, first half; the way back in after any doubt."""
+    """Step 3, first half; the rollback in after any doubt."""
     state = turn.state
     if state.outcome:
         return
@@ -439,6 +448,8 @@ def hear_answer(turn: Turn) -> Steps:
         yield turn.will_record("asks the host: sealed in another boot", Outcome.INDETERMINATE)
     elif state.boot != PACKET_BOOT and not any_boot:
         yield turn.will_record("asks the host: absent, another boot", Outcome.INDETERMINATE)
+        if not rules.absence_in_started_boot:
+            yield turn.will_record("asks the host: absent in another boot, too late to begin", Outcome.NEVER_RAN)
     elif not rules.never_ran_needs_seal:
         yield turn.will_record("asks the host: absent", Outcome.NEVER_RAN)
     else:
@@ -446,8 +457,16 @@ def hear_answer(turn: Turn) -> Steps:
 
 
 def send_or_seal(turn: Turn) -> Steps:
-    """Absent: send the same order again while that may be, else seal. What is on its way already is not sent twice."""
-    state = turn.state
+    """Absent: send the same order again while that may be, else seal. What is on its way already is not sent twice.
+
+    The acting account may stop working at any moment, for one replica and not for the other: then the observing account
+    is told the same, and that no first start is possible any more.
+    """
+    state, rules = turn.state, turn.model.rules
+    if state.time is not Time.VALID or not rules.absence_needs_expiry:
+        yield turn.will_record("asks the host as the observer: absent, too late to begin", Outcome.NEVER_RAN)
+    if not turn.model.world.acting_account_works:
+        return
     if state.time is Time.VALID and turn.me.at is At.STARTED:
         if order_to_send(turn.model, state) not in state.orders:
             yield turn.move("asks the host: absent, may be sent", Replica(At.SEND))

@@ -52,6 +52,8 @@ FURTHER = [
     Counterexample("ledger wiped", ("claim_also_in_run",), Violation.RAN_TWICE, WIPED),
     Counterexample("running given up", ("running_waited_for",), Violation.ACTED_AFTER_OUTCOME),
     Counterexample("sealed after a rollback", ("never_ran_in_started_boot",), Violation.FALSE_OUTCOME, SNAPSHOTS),
+    Counterexample("absent before its expiry called never ran", ("absence_needs_expiry",), Violation.FALSE_OUTCOME),
+    Counterexample("absent after a rollback", ("absence_in_started_boot",), Violation.FALSE_OUTCOME, SNAPSHOTS),
     Counterexample("outcome written blindly", ("outcome_precondition",), Violation.OUTCOME_CHANGED),
     Counterexample("silent host waited for", ("silence_ends_indeterminate",), Violation.NO_OUTCOME, SILENT_HOST),
 ]
@@ -95,6 +97,14 @@ def test_a_host_that_never_answers_ends_indeterminate() -> None:
     assert not silent.violations, str(silent)
     assert not silent.circle()
     assert {end.outcome for end in silent.ends} == {Outcome.NOT_STARTED, Outcome.INDETERMINATE}
+
+
+def test_an_acting_account_that_never_works_can_be_known_to_have_run_nothing() -> None:
+    barred = explore(Model(world=World(acting_account_works=False, ledger_wiped=False, snapshots_restored=False)))
+    assert not barred.violations, str(barred)
+    assert not barred.circle()
+    assert {end.outcome for end in barred.ends} == {Outcome.NOT_STARTED, Outcome.NEVER_RAN, Outcome.INDETERMINATE}
+    assert not any(end.runs for end in barred.ends)
 
 
 def test_bound_to_its_boot_an_order_is_safe_even_if_the_disk_forgets() -> None:

@@ -10,6 +10,7 @@ import http.client
 import json
 import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -35,10 +36,15 @@ class Api:
     the connection fails.
     """
 
-    def __init__(self, host: str, port: int, authority: str, token: str) -> None:
+    def __init__(
+        self, host: str, port: int, authority: str, token: str | None = None, certificate: Path | None = None
+    ) -> None:
+        """`authority` is PEM text; whose requests they are is said by a token, or by a PEM file with a key."""
         self._address = (host, port)
         self._tls = ssl.create_default_context(cadata=authority)
-        self._token = token
+        if certificate is not None:
+            self._tls.load_cert_chain(certificate)
+        self._who = {} if token is None else {"Authorization": f"Bearer {token}"}
 
     def get(self, path: str, **query: str) -> Any:
         return self.request("GET", path, query=query)
@@ -74,7 +80,7 @@ class Api:
                 method,
                 f"{path}?{urlencode(query)}" if query else path,
                 body=None if body is None else json.dumps(body),
-                headers={"Authorization": f"Bearer {self._token}", "Content-Type": content_type},
+                headers={**self._who, "Content-Type": content_type},
             )
             response = connection.getresponse()
             text = response.read().decode()

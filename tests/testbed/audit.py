@@ -1,4 +1,4 @@
-"""The API server's own record of who wrote what."""
+"""The API server's own record of who wrote what, and of what the operator read."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-POLICY = """\
+OPERATOR = "system:serviceaccount:first-responder:operator"
+_WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+POLICY = f"""\
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
   - level: Metadata
-    verbs: [create, update, patch, delete, deletecollection]
+    verbs: [{", ".join(sorted(_WRITES))}]
+  - level: Metadata
+    users: ["{OPERATOR}"]
   - level: None
 """
 
 
 @dataclass(frozen=True)
-class Write:
-    """One create, update, patch or delete that reached the server, refused ones included."""
+class Request:
+    """One request that reached the server, refused ones included."""
 
     time: str
     """When the request arrived, RFC 3339 with microseconds."""
@@ -39,6 +43,10 @@ class Write:
     """HTTP status of the answer, 0 when the server died before it could tell."""
 
     @property
+    def is_write(self) -> bool:
+        return self.verb in _WRITES
+
+    @property
     def ok(self) -> bool:
         return 200 <= self.code < 300
 
@@ -48,19 +56,19 @@ class Write:
         return f"{self.resource}/{self.subresource}" if self.subresource else self.resource
 
 
-def writes(log: Path) -> Iterator[Write]:
-    """Every finished write in an audit log, in order."""
+def requests(log: Path) -> Iterator[Request]:
+    """Every finished request in an audit log, in order: all writes, and the reads of the operator."""
     for line in log.read_text().splitlines(keepends=True):
         if not line.endswith("\n"):
             return  # the server is writing it this moment
         event = json.loads(line)
         if event["stage"] in ("ResponseComplete", "Panic") and "objectRef" in event:
-            yield _write(event)
+            yield _request(event)
 
 
-def _write(event: dict[str, Any]) -> Write:
+def _request(event: dict[str, Any]) -> Request:
     target = event["objectRef"]
-    return Write(
+    return Request(
         time=event["requestReceivedTimestamp"],
         user=event["user"]["username"],
         verb=event["verb"],

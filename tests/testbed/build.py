@@ -1,4 +1,4 @@
-"""Build what tests and demos run on, once: ``python -m tests.testbed.build [cluster] [hosts]``.
+"""Build what tests and demos run on, once: ``python -m tests.testbed.build [cluster] [helm] [kind] [hosts]``.
 
 Minutes on a new machine, with progress on standard error; nothing when it is there.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sys
 
-from tests.testbed import components, debian
-from tests.testbed.components import MissingError
+from tests.testbed import components, debian, helm
+from tests.testbed.go_build import MissingError
+from tests.testbed.kind import programs
 
-PARTS = {"cluster": components.ensure, "hosts": debian.ensure}
+PARTS = {"cluster": components.ensure, "helm": helm.ensure, "kind": programs.build().ensure, "hosts": debian.ensure}
 
 if __name__ == "__main__":
     try:

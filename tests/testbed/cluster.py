@@ -22,9 +22,9 @@ from typing import Any
 
 import yaml
 
-from tests.testbed import audit, certificates, components
+from tests.testbed import audit, certificates, components, processes
 from tests.testbed.api import Api, ApiError
-from tests.testbed.audit import Write
+from tests.testbed.audit import Request
 from tests.testbed.processes import Child, wait_until
 
 ADMIN = "admin@example.com"
@@ -34,7 +34,7 @@ DANA = "dana@example.com"
 """Database administrator."""
 MALLORY = "mallory@example.com"
 """Known to the cluster, but without any right."""
-OPERATOR = "system:serviceaccount:first-responder:operator"
+OPERATOR = audit.OPERATOR
 _CONTROLLER_MANAGER = "system:kube-controller-manager"
 
 _GROUPS = {
@@ -59,7 +59,7 @@ _CONTROLLERS = (
 _ETCD = "unix://etcd.sock"
 
 # Collect garbage less often than Go's programs do by themselves: a test's cluster has memory to spare, not processors.
-_GO = {**os.environ, "GOGC": "400"}
+_GO = {"GOGC": "400", **os.environ}
 
 _ROOT = Path(__file__).parents[2]
 _PEOPLE = Path(__file__).with_name("people.yaml")
@@ -90,7 +90,7 @@ class Cluster:
     def start(cls, state: Path) -> Cluster:
         """A cluster with the project's manifests applied, ready for use.
 
-        `state` is a folder for this cluster alone. Raises components.MissingError without the
+        `state` is a folder for this cluster alone. Raises MissingError without the
         programs, TimeoutError when a program does not come up, with the end of its output.
         """
         cluster = cls(components.ensure(), state)
@@ -139,9 +139,13 @@ class Cluster:
 
     def operator_kubeconfig(self, *, port: int | None = None, seconds: int = 3600) -> Path:
         """A kubeconfig file whose token, in a file of its own as in a pod, is the operator's."""
-        token = self.state / "operator.token"
-        self.write_operator_token(token, seconds)
-        return self._write_kubeconfig(OPERATOR, {"tokenFile": str(token)}, port)
+        self.write_operator_token(self.operator_token_file, seconds)
+        return self._write_kubeconfig(OPERATOR, {"tokenFile": str(self.operator_token_file)}, port)
+
+    @property
+    def operator_token_file(self) -> Path:
+        """Where the operator reads its token, again when it was renewed."""
+        return self.state / "operator.token"
 
     def write_operator_token(self, path: Path, seconds: int = 3600) -> None:
         """Put a fresh token of the operator's ServiceAccount into `path`, valid `seconds` (at least 600)."""
@@ -176,17 +180,8 @@ class Cluster:
         self, *arguments: str | Path, user: str = ADMIN, stdin: str | None = None, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Run kubectl as `user`. Raises AssertionError with its complaint when it fails and `check`."""
-        done = subprocess.run(
-            [self._programs["kubectl"], *arguments],
-            env=self.environment(user),
-            input=stdin if stdin is not None else "",
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if check and done.returncode:
-            raise AssertionError(f"kubectl {' '.join(map(str, arguments))}: {done.stderr.strip()}")
-        return done
+        kubectl = self._programs["kubectl"]
+        return processes.run([kubectl, *arguments], self.environment(user), stdin=stdin or "", check=check)
 
     def install(self) -> None:
         """Apply everything in `crds/` and `deploy/` as an administrator would, refusing unknown fields.
@@ -196,7 +191,7 @@ class Cluster:
         """
         self.apply(_ROOT / "deploy", _ROOT / "crds")
         wait_until(self._kinds_served, 60, "the CRDs", self.api_server)
-        wait_until(self._policy_enforced, 60, "enforcement of the approval policy", self.api_server)
+        wait_until(self._policies_enforced, 60, "enforcement of the admission policies", self.api_server)
 
     def watch(self, namespace: str) -> None:
         """Let the operator work in a namespace, and the people of this module do there what they may.
@@ -237,37 +232,53 @@ class Cluster:
             for definition in definitions
         )
 
-    def _policy_enforced(self) -> bool:
-        """Whether a request in somebody else's name is refused by the policy (and by it alone)."""
-        somebody_elses = {
-            "apiVersion": "firstresponder.dev/v1alpha1",
+    def _policies_enforced(self) -> bool:
+        """Whether each policy (and it alone) refuses what it is there to refuse."""
+        version, digest = "firstresponder.dev/v1alpha1", "sha256:" + "0" * 64
+        in_somebody_elses_name = {
+            "apiVersion": version,
             "kind": "ApprovalRequest",
             "metadata": {"name": "is-the-policy-enforced"},
             "spec": {
                 "incidentRef": {"name": "none", "uid": "none"},
                 "actionClass": "none",
                 "packet": {},
-                "packetDigest": "sha256:" + "0" * 64,
+                "packetDigest": digest,
                 "requestedBy": "nobody",
                 "requiredApprovals": 1,
                 "expirationTime": "2000-01-01T00:00:00Z",
             },
         }
-        requests = "/apis/firstresponder.dev/v1alpha1/namespaces/default/approvalrequests"
+        with_a_finalizer = {
+            "apiVersion": version,
+            "kind": "Incident",
+            "metadata": {"name": "is-the-policy-enforced", "finalizers": ["example.com/never"]},
+            "spec": {"type": "None", "service": "none"},
+        }
+        return self._refused("approvalrequests", in_somebody_elses_name, "spec.requestedBy must be") and self._refused(
+            "incidents", with_a_finalizer, "starts without owner references and finalizers"
+        )
+
+    def _refused(self, resource: str, body: dict[str, Any], words: str) -> bool:
         try:
-            self.api().create(requests, somebody_elses, dryRun="All")
+            path = f"/apis/firstresponder.dev/v1alpha1/namespaces/default/{resource}"
+            self.api().create(path, body, dryRun="All")
         except ApiError as refusal:
             if refusal.code == 404:  # Established comes a moment before the kind is served
                 return False
-            if "spec.requestedBy must be" not in refusal.message:
+            if words not in refusal.message:
                 raise
             return True
         return False
 
     # --- What it recorded ---------------------------------------------------------------------
 
-    def writes(self, *, namespace: str | None = None, user: str | None = None) -> list[Write]:
-        """The writes recorded so far, in order, refused ones and dry runs included.
+    def writes(self, *, namespace: str | None = None, user: str | None = None) -> list[Request]:
+        """The writes recorded so far, in order, refused ones and dry runs included."""
+        return [each for each in self.requests(namespace=namespace, user=user) if each.is_write]
+
+    def requests(self, *, namespace: str | None = None, user: str | None = None) -> list[Request]:
+        """All writes and the reads of the operator that were recorded so far, in order.
 
         Complete for every request answered before the call: the record of a request may be
         written just after its answer, so a marker write of our own is waited for first.
@@ -276,9 +287,9 @@ class Cluster:
         self.api().create("/api/v1/namespaces", {"metadata": {"name": marker}}, dryRun="All")
         wait_until(lambda: marker in self._audit_log.read_text(), 60, "the audit log's marker")
         return [
-            write
-            for write in audit.writes(self._audit_log)
-            if (namespace is None or write.namespace == namespace) and (user is None or write.user == user)
+            each
+            for each in audit.requests(self._audit_log)
+            if (namespace is None or each.namespace == namespace) and (user is None or each.user == user)
         ]
 
     # --- Doing it harm ------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from firstresponder.cli.operator import main
 from firstresponder.controller.effects import ClusterEffects, HostEffects
+from firstresponder.main import main
 
 
 def die() -> None:

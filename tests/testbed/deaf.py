@@ -6,10 +6,10 @@ Nothing else differs from the operator.
 from __future__ import annotations
 
 from firstresponder.api.escalationpolicy import EscalationPolicy
-from firstresponder.cli.operator import main
-from firstresponder.controller import wiring
-from firstresponder.controller.relist import KNOWLEDGE
+from firstresponder.controller import watches
+from firstresponder.controller.relist import CACHED_KINDS
+from firstresponder.main import main
 
 if __name__ == "__main__":
-    vars(wiring)["KNOWLEDGE"] = tuple(kind for kind in KNOWLEDGE if kind is not EscalationPolicy)
+    vars(watches)["CACHED_KINDS"] = tuple(kind for kind in CACHED_KINDS if kind is not EscalationPolicy)
     main()

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from tests.testbed import preflight
-from tests.testbed.components import MissingError, cache_directory
+from tests.testbed.go_build import MissingError, cache_directory
 
 PACKAGES = (
     "ansible-core",
@@ -74,8 +74,8 @@ def ensure() -> Path:
 
 
 def _directory() -> Path:
-    recipe = "\n".join([platform.machine(), _codename(), *PACKAGES, *DISABLED, *MASKED, *REMOVED])
-    return cache_directory() / f"debian-{_codename()}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    recipe = "\n".join([platform.machine(), codename(), *PACKAGES, *DISABLED, *MASKED, *REMOVED])
+    return cache_directory() / f"debian-{codename()}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
 
 def _make(target: Path) -> None:
@@ -85,7 +85,7 @@ def _make(target: Path) -> None:
     # What debootstrap mounts dies with it, and is never in the way of removing an unfinished system.
     alone = ["unshare", "--mount", "--propagation=private"]
     packages = f"--include={','.join(PACKAGES)}"
-    _run([*alone, "debootstrap", "--variant=minbase", packages, _codename(), str(unfinished), _mirror()])
+    _run([*alone, "debootstrap", "--variant=minbase", packages, codename(), str(unfinished), mirror()])
     _run(["systemctl", f"--root={unfinished}", "--quiet", "disable", *DISABLED])
     _run(["systemctl", f"--root={unfinished}", "--quiet", "mask", *MASKED])
     for pattern in REMOVED:
@@ -94,18 +94,19 @@ def _make(target: Path) -> None:
     unfinished.rename(target)
 
 
-def _codename() -> str:
+def codename() -> str:
+    """The release of Debian that this machine runs, by its name."""
     return platform.freedesktop_os_release()["VERSION_CODENAME"]
 
 
-def _mirror() -> str:
+def mirror() -> str:
     """The first package source of this machine for its own release."""
     sources = _run(["apt-get", "indextargets", "--format", "$(CODENAME) $(REPO_URI)", "Created-By: Packages"])
     for line in sources.splitlines():
-        codename, _, address = line.partition(" ")
-        if codename == _codename():
+        release, _, address = line.partition(" ")
+        if release == codename():
             return address
-    raise MissingError(f"apt has no package source for {_codename()}: add one below /etc/apt and run apt-get update")
+    raise MissingError(f"apt has no package source for {codename()}: add one below /etc/apt and run apt-get update")
 
 
 def _run(argv: list[str]) -> str:

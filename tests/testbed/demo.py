@@ -18,7 +18,7 @@ import yaml
 
 from tests.testbed import surroundings
 from tests.testbed.cluster import ALICE
-from tests.testbed.components import MissingError
+from tests.testbed.go_build import MissingError
 from tests.testbed.scenarios import SCENARIOS, Scenario
 from tests.testbed.scene import NAMESPACE, Scene, scene, stop_on_termination
 

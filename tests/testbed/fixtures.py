@@ -9,6 +9,7 @@ import pytest
 
 from tests.testbed import components
 from tests.testbed.cluster import Cluster
+from tests.testbed.go_build import MissingError
 
 
 @pytest.hookimpl(trylast=True)
@@ -21,7 +22,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     try:
         with capture.global_and_fixture_disabled():
             components.ensure()
-    except components.MissingError as missing:
+    except MissingError as missing:
         raise pytest.UsageError(str(missing)) from None
 
 

@@ -12,6 +12,7 @@ A shell runs lines as an ordinary user on one host. What was not seen, or may no
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -117,7 +118,7 @@ def _looked(
 
 def _read(commands: str, how: Mapping[str, str], shell: Shell) -> dict[str, Any]:
     """The values that the page names, out of what its commands print. Raises Unobserved."""
-    reader = next(each for pattern, each in _READERS.items() if re.search(pattern, commands))
+    reader = next(each for pattern, each in _READERS.items() if re.search(pattern, commands, re.MULTILINE))
     values = reader(commands, how, shell)
     named = {path.partition(".")[0] for path in how}
     return {name: value for name, value in values.items() if name in named}
@@ -133,18 +134,20 @@ def _by_probe(name: str, **arguments: Any) -> Callable[[str, Mapping[str, str], 
 
 
 def _processes(commands: str, how: Mapping[str, str], shell: Shell) -> dict[str, Any]:
-    """The page shows the second sample only, and top and ps apart."""
-    top, ps = (shell(line) for line in commands.split("\n"))
-    text = b"=== top 0\ntop - \n" + top.stdout + b"=== ps\n" + ps.stdout
-    probe = PROBES["processes"]
-    by = "memory" if "%MEM" in how.get("top.memoryPercent", how.get("top.unit", "")).partition("below")[0] else "cpu"
-    return probe.parse(probe.arguments(sort_by=by), CommandOutput(text, b"", 0), Context(now=0, timeout=10))
+    output, probe = shell(commands), PROBES["processes"]
+    by = "memory" if any("most memory" in each for each in how.values()) else "cpu"
+    named = re.search(r"'\*\.scope' (\S+)$", commands, re.MULTILINE)
+    arguments = probe.arguments(sort_by=by, unit=named[1] if named else None)
+    return probe.parse(arguments, CommandOutput(output.stdout, output.stderr, 0), Context(now=time.time(), timeout=10))
 
 
 def _journal(commands: str, how: Mapping[str, str], shell: Shell) -> dict[str, Any]:
     output = shell(commands)
     lines = output.stdout.decode().splitlines()
-    none = lines == ["-- No entries --"]
+    unit = dict(line.split("=", 1) for line in lines if re.match(r"[A-Za-z]+=", line))
+    if unit and not (unit["StandardOutput"].startswith("journal") and unit["LogNamespace"] == ""):
+        raise Unobserved(Reason.NOT_FOUND, f"the unit does not log to the journal: {unit}")
+    none = lines[-1:] == ["-- No entries --"]
     # journalctl gives 1 where nothing matches, and complains on its error output.
     if output.stderr or output.exit_status != (1 if none else 0):
         raise Unobserved(Reason.FAILED, output.stderr.decode())
@@ -175,10 +178,20 @@ def _directories(commands: str, how: Mapping[str, str], shell: Shell) -> dict[st
     complaints = [line for line in du.stderr.decode().splitlines() if not line.endswith("No such file or directory")]
     if complaints or df.exit_status != 0:
         raise Unobserved(Reason.FAILED, "; ".join(complaints))
-    total = int(du.stdout.split()[0])
+    sizes = [(int(size), path) for size, path in (each.split("\t") for each in du.stdout.decode().splitlines())]
+    total = sizes[0][0]
     (_, one), (used, other) = (line.split(None, 1) for line in df.stdout.decode().splitlines()[1:])
     share = min(round(100 * total / int(used), 1), 100.0) if one == other else 0.0
-    return {"totalBytes": total, "sharePercent": share}
+    most = max((path for size, path in sizes if size > total / 2), key=len, default=sizes[0][1])
+    return {"totalBytes": total, "totalInodes": total, "sharePercent": share, "mostIn": most}
+
+
+def _http(commands: str, how: Mapping[str, str], shell: Shell) -> dict[str, Any]:
+    """What the page's shell says of curl's end comes last on the screen; the probe has it behind curl's own account."""
+    output, probe = shell(commands), PROBES["http"]
+    body, _, exitcode = output.stdout.rpartition(b"exitcode=")
+    account = CommandOutput(body, output.stderr + b"exitcode=" + exitcode, output.exit_status)
+    return probe.parse(probe.arguments(url="http://x/"), account, Context(now=0, timeout=10))
 
 
 def _inventory(commands: str, how: Mapping[str, str], shell: Shell) -> dict[str, Any]:
@@ -188,13 +201,13 @@ def _inventory(commands: str, how: Mapping[str, str], shell: Shell) -> dict[str,
 
 
 _READERS: Mapping[str, Callable[[str, Mapping[str, str], Shell], dict[str, Any]]] = {
-    r"^top ": _processes,
+    r"^sample before$": _processes,
     r"journalctl ": _journal,
     r"^cat /proc/meminfo": _by_probe("memory"),
     r"^systemctl show": _by_probe("unit", unit="x.service"),
-    r"^curl ": _by_probe("http", url="http://x/"),
-    r"^df ": _by_probe("disk", path="/"),
+    r"^curl ": _http,
     r"^sudo du ": _directories,
+    r"^df ": _by_probe("disk", path="/"),
     r"ansible-inventory": _inventory,
     r"/dev/tcp/": _tcp,
     r"psql .*SELECT 1": _by_probe("postgresPing"),
@@ -242,7 +255,8 @@ def decide(page: Page, found: Found) -> Verdict:
 
 
 def _cause(part: Part, judge: _Judge) -> Verdict:
-    rules = [content for kind, content in part.blocks if kind == "text" and content != "Judge all of them, then:"]
+    texts = [content for kind, content in part.blocks if kind == "text"]
+    rules = [content for content in texts if not content.startswith("Evaluate all of them")]
     nobody_knows, none, ambiguous, hidden, _ = rules[-5:]
     rows = [(int(row[1]), judge.truth(codes(row[2])[0]), row[4]) for row in part.table("Cause")]
     holding = [row for row in rows if row[1] is Truth.TRUE]
@@ -281,7 +295,7 @@ def act(page: Page, action: str, found: Found, shells: Mapping[str, Shell]) -> s
     part = page.part("Act", action)
     shell = shells[part.title.rpartition(" on ")[2]]
     judge, texts = _Judge(page, found), part.text()
-    for row in part.table("Has to be true"):
+    for row in part.table("Precondition"):
         if judge.truth(codes(row[1])[0]) is not Truth.TRUE:
             raise Stopped(row[2])
     enough = re.search(r"\*\*Enough once:\*\* (.*)", texts)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.testbed import debian
-from tests.testbed.components import MissingError
+from tests.testbed.go_build import MissingError
 from tests.testbed.hosts import Host, Hosts
 
 

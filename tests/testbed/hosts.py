@@ -9,6 +9,7 @@
         host.run(["systemctl", "is-active", "api-gateway"])   # as root inside, not over SSH: for the truth
         host.write("/etc/motd", "text", mode=0o644); host.read("/etc/motd")
         host.boot_id(); host.reboot(); host.reboot(hard=True)  # an orderly one; the power cut and back
+        host.cpu_seconds()                                 # what all of its processes have used
         host.freeze(); host.thaw()                         # every process stands still, the network answers
         host.cut(); host.restore()                         # every packet is lost, connections stay open
         host.fill_disk(); host.free_disk()                 # no space left, on the whole of /
@@ -16,6 +17,7 @@
         host.health()                                      # status code of the service's /health, seen inside
         host.stop()
         hosts.start("api-gateway-04", service=None, prepared=False)   # a bare host: tests/testbed/control_node.py
+        hosts.start("api-gateway-06", ipv6_only=True)      # it has no IPv4 address but loopback's
 
 Each host is a real systemd booted by systemd-nspawn: own machine-id, SSH host key, boot-id, network and disk (an
 overlay over one shared Debian); hosts of one `Hosts` reach each other. The kernel, its clock and its uptime are this
@@ -45,7 +47,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.testbed import debian
-from tests.testbed.components import MissingError
+from tests.testbed.go_build import MissingError
 from tests.testbed.network import Network, inside, run
 from tests.testbed.processes import Child, wait_until
 
@@ -64,9 +66,18 @@ class Host:
     act_user = "fr-act"
 
     def __init__(
-        self, name: str, service: str | None, keys: Path, directory: Path, base: Path, network: Network
+        self,
+        name: str,
+        service: str | None,
+        keys: Path,
+        directory: Path,
+        base: Path,
+        network: Network,
+        *,
+        ipv6_only: bool = False,
     ) -> None:
         self.name = name
+        self._ipv6_only = ipv6_only
         self.service = service
         self.observe_key = keys / self.observe_user
         self.act_key = keys / self.act_user
@@ -137,6 +148,15 @@ class Host:
         wait_until(lambda: not _is_alive(before), BOOT_TIMEOUT, f"{self.name} going down", self._room)
         self._wait_until_up()
         self.wait_until_healthy()
+
+    def first_process(self) -> int:
+        """Process 1 of the host, by its number here, for `nsenter --target`. Raises LookupError while it boots."""
+        return self._leader()
+
+    def cpu_seconds(self) -> float:
+        """Processor time that the host has used since it began (cpu.stat of its control group)."""
+        stat = dict(line.split() for line in (self._cgroups[0] / "cpu.stat").read_text().splitlines())
+        return int(stat["usage_usec"]) / 1e6
 
     def freeze(self) -> None:
         """Every process of the host stands still; the network stack goes on, as on a machine that hangs."""
@@ -226,7 +246,7 @@ class Host:
     def _connect(self, network: Network) -> str:
         """Plug the host into the run's network. Its address there."""
         wait_until(lambda: bool(_children(self._room.pid)), BOOT_TIMEOUT, f"{self.name} beginning", self._room)
-        return network.connect(self._room_pid())
+        return network.connect(self._room_pid(), ipv6_only=self._ipv6_only)
 
     def _wait_until_up(self) -> None:
         wait_until(self._is_up, BOOT_TIMEOUT, f"{self.name} booting", self._room)
@@ -297,13 +317,19 @@ class Hosts:
         self._network.close()
         shutil.rmtree(self._directory)
 
-    def start(self, name: str, *, service: str | None = "api-gateway", prepared: bool = True) -> Host:
+    def connect(self, pid: int) -> str:
+        """Plug the network namespace of that process into the hosts' network. The address it has there."""
+        return self._network.connect(pid, link="hosts")
+
+    def start(
+        self, name: str, *, service: str | None = "api-gateway", prepared: bool = True, ipv6_only: bool = False
+    ) -> Host:
         """Boot a host that runs the leaky service as `service`, or none, and prepare it with `host/install`.
 
         `prepared=False` leaves the preparation to the caller; the files lie in /root/host there.
         """
         directory = self._directory / f"{name}.{len(self._running)}"  # a stopped host's name may be used again
-        host = Host(name, service, self._keys, directory, self._base, self._network)
+        host = Host(name, service, self._keys, directory, self._base, self._network, ipv6_only=ipv6_only)
         self._running.append(host)
         for path in PREPARATION.rglob("*"):
             if path.is_file():
@@ -379,10 +405,15 @@ def cgroups_of(run: Path) -> list[Path]:
 
 
 def _remove(directory: Path, cgroups: list[Path]) -> None:
+    remove_cgroups(cgroups)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def remove_cgroups(cgroups: list[Path]) -> None:
+    """Remove control groups with those below them, once the last process in them is gone."""
     for cgroup in cgroups:
         if cgroup.exists():
             wait_until(lambda: _remove_cgroup(cgroup), 60, f"emptying {cgroup}")  # noqa: B023
-    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _remove_cgroup(cgroup: Path) -> bool:

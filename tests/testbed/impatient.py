@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from firstresponder.cli.operator import main
-from firstresponder.incident import packet
+from firstresponder.incident.approval import packet
+from firstresponder.main import main
 from tests.testbed.crashing import interrupt_at
 
 if __name__ == "__main__":

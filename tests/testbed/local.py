@@ -6,40 +6,64 @@ A process of its own keeps everything; `down` asks it to stop and waits. Its sta
 from __future__ import annotations
 
 import os
-import shutil
-import signal
-import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-import click
-
-from tests.testbed.components import MissingError
+from tests.testbed.cluster import Cluster
+from tests.testbed.go_build import MissingError
+from tests.testbed.keeper import Keeper, commands, state_option
 from tests.testbed.scene import NAMESPACE, Scene, scene, stop_on_termination
 from tests.testbed.stage import ROOT
 from tests.testbed.surroundings import GATEWAY_HOST, MAIL_HOST, practice
 
 STATE = ROOT / ".state" / "cluster"
-state_option = click.option("--state", type=click.Path(path_type=Path), default=STATE, help="Its own folder.")
+TOKEN_SECONDS = 3600
+MODULE = "tests.testbed.local"
 
 
-def ready(state: Path) -> Path:
-    """The file that is there when everything runs, and says how to reach it."""
-    return state / "ready"
+class Token:
+    """The operator's token, renewed while the cluster lives, as a kubelet does for a pod."""
+
+    def __init__(self, cluster: Cluster, seconds: int = TOKEN_SECONDS, now: Callable[[], float] = time.time) -> None:
+        self._cluster = cluster
+        self._seconds = seconds
+        self._now = now  # by the clock, for the token goes by it too: a machine that slept has to renew at once
+        self._due = now()
+
+    def renew_when_due(self) -> None:
+        """Put a new token in the place of the one whose time is half over."""
+        if self._now() >= self._due:
+            self._cluster.write_operator_token(self._cluster.operator_token_file, self._seconds)
+            self._due = self._now() + self._seconds / 2
 
 
-def keeper(state: Path) -> int | None:
-    """The process that keeps the cluster of that folder, if it lives."""
-    try:
-        pid = int((state / "pid").read_text())
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except (OSError, ValueError):
-        return None
-    return pid if b"tests.testbed.local" in command and str(state).encode() in command else None
+def ways_in(state: Path) -> Path:
+    """The folder of files that hold the number of each host's first process."""
+    return state / "hosts"
 
 
-def words(here: Scene) -> str:
+def note_ways_in(here: Scene, state: Path) -> None:
+    """Write down how each host is entered now; that changes when it boots."""
+    ways_in(state).mkdir(exist_ok=True)
+    for name, host in here.cast.items():
+        with suppress(LookupError, IndexError, OSError):  # it is booting
+            (ways_in(state) / name).write_text(f"{host.first_process()}\n")
+
+
+def busy(load: float, cores: int) -> str:
+    """What a machine with that load average and so many cores keeps from working; nothing on one that has time."""
+    if load < cores / 2:
+        return ""
+    return f"""
+This machine is busy (load {load:.1f} on {cores} cores), and its hosts share its processors: what other programs use
+counts as CPU that the service does not explain. A scenario that judges CPU (high-cpu, a leak) may find another cause.
+"""
+
+
+def words(here: Scene, state: Path) -> str:
     """What a reader needs to go on by hand."""
     programs = Path(here.cluster.environment()["PATH"].split(os.pathsep)[0])
     plugins = Path(sys.executable).parent
@@ -53,71 +77,34 @@ export PATH={plugins}:{programs}:$PATH
 Make the gateway leak:  curl -X POST http://{here.cast[GATEWAY_HOST].address}/leak
 Report it:              kubectl apply -f examples/high-cpu.yaml
 Make the mails pile up: curl -X POST http://{here.cast[MAIL_HOST].address}/hang   (docs/runbook-guide.md)
+Enter a host, as root:  nsenter --target=$(cat {ways_in(state).resolve()}/{GATEWAY_HOST}) --all -- bash --login
 Apply a runbook:        kubectl --kubeconfig={here.cluster.kubeconfig()} -n {NAMESPACE} apply --server-side -f FILE
 """
 
 
-@click.group(help=__doc__)
-def main() -> None:
-    pass
-
-
-@main.command()
-@state_option
-def up(state: Path) -> None:
-    """Start it, wait until it is ready, and print how to reach it."""
-    if keeper(state) is not None and ready(state).exists():
-        click.echo(ready(state).read_text())
-        return
-    shutil.rmtree(state, ignore_errors=True)
-    state.mkdir(parents=True, mode=0o700)
-    log = state / "log"
-    with log.open("ab") as output:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "tests.testbed.local", "keep", "--state", str(state)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=ROOT,
-            start_new_session=True,
-        )
-    (state / "pid").write_text(str(child.pid))
-    told = 0
-    while not ready(state).exists():
-        text = log.read_text()
-        click.echo(text[told:], nl=False)
-        told = len(text)
-        if child.poll() is not None:
-            click.echo(f"error: the cluster did not come up; its log is {log}", err=True)
-            sys.exit(1)
-        time.sleep(0.2)
-    click.echo("\n" + ready(state).read_text())
-
-
-@main.command()
-@state_option
-def down(state: Path) -> None:
-    """Stop everything that `up` started."""
-    pid = keeper(state)
-    if pid is None:
-        click.echo("No cluster of ours runs.")
-    else:
-        os.kill(pid, signal.SIGTERM)
-        while keeper(state) is not None:
-            time.sleep(0.1)
-        click.echo("The cluster and its hosts are stopped and removed.")
-    shutil.rmtree(state, ignore_errors=True)
+main = commands(
+    __doc__,
+    MODULE,
+    STATE,
+    removed="The cluster and its hosts are stopped and removed.",
+    absent="No cluster of ours runs.",
+)
 
 
 @main.command(hidden=True)
-@state_option
+@state_option(STATE)
 def keep(state: Path) -> None:
     """Keep it until SIGTERM."""
     stop_on_termination()
+    load = os.getloadavg()[1]  # what others use, before anything of ours does
     try:
         with scene(state, lambda text: print(text, flush=True), practice) as here:
-            ready(state).write_text(words(here))
+            note_ways_in(here, state)
+            Keeper(MODULE, state).ready.write_text(words(here, state) + busy(load, os.cpu_count() or 1))
+            token = Token(here.cluster)
             while True:
+                token.renew_when_due()
+                note_ways_in(here, state)
                 time.sleep(1)
                 if not here.operator.running:
                     here.operator.start()  # as a supervisor would: it may have lost the API server

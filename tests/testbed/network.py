@@ -10,13 +10,14 @@ import fcntl
 import json
 import os
 import subprocess
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from pathlib import Path
 
-from tests.testbed.components import MissingError
+from tests.testbed.go_build import MissingError
 from tests.testbed.processes import Child, wait_until
 
 ADDRESSES = IPv4Network("198.19.0.0/16")  # RFC 2544: for test networks, never on a real one
+IPV6 = "fd52:4544:4f57"  # RFC 4193: a site's own; a /64 a run
 PREFIX_LENGTH = 22  # a thousand hosts a run, 64 runs
 
 
@@ -39,17 +40,28 @@ class Network:
             link = f"fr-hosts{number}"
             self._plug(os.getpid(), link)
             self._prefix = network.prefixlen
+            self._link = link
+            self._ipv6 = IPv6Address(f"{IPV6}:{number:x}::")
             run(["ip", "address", "add", f"{next(addresses)}/{self._prefix}", "dev", link])
             run(["ip", "link", "set", link, "up"])
         self._addresses = enumerate(map(str, addresses))
 
-    def connect(self, pid: int) -> str:
-        """Plug in the network namespace of that process, as its eth0. The address it has there."""
+    def connect(self, pid: int, *, link: str = "eth0", ipv6_only: bool = False) -> str:
+        """Plug in the network namespace of that process, as its `link`. The address it has there."""
         port, address = next(self._addresses)
-        self._plug(pid, "eth0", f"host{port}")
-        inside(pid, "ip", "address", "add", f"{address}/{self._prefix}", "dev", "eth0")
-        inside(pid, "ip", "link", "set", "eth0", "up")
+        self._plug(pid, link, f"host{port}")
+        if ipv6_only:
+            self._speak_ipv6()
+            address = str(self._ipv6 + port + 2)
+            inside(pid, "ip", "address", "add", f"{address}/64", "dev", link, "nodad")
+        else:
+            inside(pid, "ip", "address", "add", f"{address}/{self._prefix}", "dev", link)
+        inside(pid, "ip", "link", "set", link, "up")
         return address
+
+    def _speak_ipv6(self) -> None:
+        """Give this machine an address in the run's own IPv6 network too, once."""
+        run(["ip", "address", "replace", f"{self._ipv6 + 1}/64", "dev", self._link, "nodad"])
 
     def close(self) -> None:
         self._switch.kill()

@@ -37,7 +37,7 @@ class Operator:
         namespace: str | Sequence[str],
         directory: Path,
         *,
-        program: Sequence[str] = ("firstresponder.cli.operator",),
+        program: Sequence[str] = ("firstresponder.main",),
         port: int | None = None,
         preloaded: bool = False,
     ) -> None:
@@ -55,14 +55,18 @@ class Operator:
 
     def __exit__(self, *_: object) -> None:
         """At once: that it ends in good order has tests of its own, and takes as much as a start."""
-        if self._child is not None:
-            self._child.kill()
+        self.kill()
 
     def start(self) -> None:
         """Start it and wait until it watches. Raises TimeoutError with the end of its output when it does not."""
         begin = self._log.stat().st_size if self._log.exists() else 0
         self._child = self.launch()
-        wait_until(lambda: b" watching " in self._log.read_bytes()[begin:], START_TIMEOUT, "the operator", self._child)
+        try:
+            watching = lambda: b" watching " in self._log.read_bytes()[begin:]  # noqa: E731
+            wait_until(watching, START_TIMEOUT, "the operator", self._child)
+        except BaseException:  # Ctrl-C too: nobody else knows of it yet
+            self.kill()
+            raise
 
     def launch(self) -> Child:
         """Start it without waiting for anything."""
@@ -82,8 +86,9 @@ class Operator:
             self._child.stop(grace=30)
 
     def kill(self) -> None:
-        """SIGKILL: nothing is tidied up."""
-        self._running.kill()
+        """SIGKILL: nothing is tidied up. Nothing when it was not started."""
+        if self._child is not None:
+            self._child.kill()
 
     def restart(self) -> None:
         self.stop()
@@ -94,13 +99,17 @@ class Operator:
         return self._running.wait(timeout)
 
     @property
+    def pid(self) -> int:
+        return self._running.pid
+
+    @property
     def running(self) -> bool:
         return self._child is not None and self._child.running
 
     @property
     def log(self) -> str:
-        """Everything it printed so far, over all of its starts."""
-        return self._log.read_text()
+        """Everything it printed so far, over all of its starts; nothing when it could not be begun."""
+        return self._log.read_text() if self._log.exists() else ""
 
     def health(self, path: str = "/healthz") -> tuple[int, str]:
         """Status and text of one of its health endpoints."""

@@ -1,6 +1,6 @@
 """What this machine lacks for a given need, said in one line before anything else happens.
 
-`python3 -m tests.testbed.preflight cluster|hosts|lint|browser|python…` runs on the machine's own Python,
+`python3 -m tests.testbed.preflight cluster|hosts|kind|lint|browser|python…` runs on the machine's own Python,
 before there is a virtual environment: standard library only. As root on Debian it installs the
 missing packages.
 """
@@ -13,14 +13,17 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 
 from tests.testbed import components
-from tests.testbed.components import MissingError
+from tests.testbed.go_build import MissingError
 
 OLDEST_PYTHON = (3, 11)
+CGROUPS = Path("/sys/fs/cgroup")
 
 # Program → the Debian package that has it.
 HOST_PROGRAMS = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "ip": "iproute2"}
+KIND_PROGRAMS = {"dockerd": "docker.io", "docker": "docker.io", "runc": "runc", "iptables": "iptables"}
 LINT_PROGRAMS = {"shellcheck": "shellcheck"}
 BROWSER_PROGRAMS = {"chromium": "chromium"}
 
@@ -53,6 +56,18 @@ def check_hosts() -> None:
     _require_programs(HOST_PROGRAMS)
 
 
+def check_kind() -> None:
+    """A kind cluster can be made here, without a registry."""
+    check_hosts()
+    components.require_buildable()
+    if (CGROUPS / "cgroup.controllers").exists():
+        raise MissingError(
+            "`make kind` knows control groups version 1 only, and this machine has version 2: use a kind of your own "
+            "(docs/install.md#without-a-cluster)"
+        )
+    _require_programs(KIND_PROGRAMS)
+
+
 def check_lint() -> None:
     """The linters that are not Python packages."""
     _require_programs(LINT_PROGRAMS)
@@ -67,6 +82,7 @@ CHECKS = {
     "python": check_python,
     "cluster": check_cluster,
     "hosts": check_hosts,
+    "kind": check_kind,
     "lint": check_lint,
     "browser": check_browser,
 }

@@ -1,11 +1,14 @@
 """Python programs that begin as copies of a process which has imported what they need.
 
 What an operator imports takes a second of a processor, as much as all else that most of its tests have it do, and they
-start a hundred of them. A copy runs the same module with the same arguments; nothing else of it has happened before.
+start a hundred of them. A copy runs the same module with the same arguments as `python -m` would. What differs: it ends
+without Python's own clean-up, the seed of its hashes is that of all copies of one process, and what it finds beside its
+own folders is what the tests find. So what is about the process itself starts the program instead.
 """
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import runpy
@@ -18,12 +21,21 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import firstresponder
 from tests.testbed.processes import Child
+
+_PRODUCT = Path(__file__).parents[2] / "operator"
 
 _copies = multiprocessing.get_context("forkserver")
 _copies.set_forkserver_preload(["firstresponder.controller.operator"])
 # Any thread that starts or asks one process asks after all of them, and only one at a time can.
 _asking = threading.Lock()
+
+
+@atexit.register  # after multiprocessing's own, so that it is called before it, which would wait for their end
+def _kill_copies() -> None:
+    for copy in multiprocessing.active_children():
+        copy.kill()
 
 
 class PreloadedChild(Child):
@@ -76,10 +88,14 @@ def _run(module: str, arguments: Sequence[str], log: Path, env: Mapping[str, str
     with Path(os.devnull).open() as nothing, log.open("ab") as output:
         for number, file in enumerate([nothing, output, output]):
             os.dup2(file.fileno(), number)
-    sys.stdout = sys.stderr  # both go to the log, and the latter keeps nothing back
+    sys.stdout = sys.stderr  # both go to the log, and the latter line by line
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)
+    sys.path[:0] = [str(cwd), *filter(None, env.get("PYTHONPATH", "").split(os.pathsep))]
+    # What was imported before the copy was made came from where Python finds packages, not from where this file lies.
+    found = Path(firstresponder.__file__)
+    assert found.is_relative_to(_PRODUCT), f"{found} is not of this checkout: set PYTHONPATH={_PRODUCT}"
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

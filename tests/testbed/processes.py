@@ -18,6 +18,17 @@ from typing import Protocol
 _forker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="testbed-forker")
 
 
+def run(
+    argv: Sequence[str | Path], env: Mapping[str, str], *, stdin: str = "", check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end. Raises AssertionError with its complaint when it fails and `check`."""
+    done = subprocess.run(argv, env=env, input=stdin, capture_output=True, text=True, check=False)
+    if check and done.returncode:
+        words = " ".join([Path(argv[0]).name, *map(str, argv[1:])])
+        raise AssertionError(f"{words}: {done.stdout}{done.stderr}".strip())
+    return done
+
+
 class Process(Protocol):
     """What a Child is made of: as subprocess.Popen has it."""
 

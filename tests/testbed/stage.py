@@ -26,13 +26,19 @@ _GROUP = "/apis/firstresponder.dev/v1alpha1"
 
 
 def quick(runbook: Mapping[str, Any]) -> dict[str, Any]:
-    """The runbook with seconds for its window, for tests of everything but the window. A playbook as it is."""
+    """The runbook with seconds for its window, for tests of everything but the window. A playbook as it is.
+
+    Hosts of the testbed share this machine's processors with all else on it, so less of them explains what is busy.
+    """
     changed = copy.deepcopy(dict(runbook))
     spec = changed["spec"]
     if "verify" not in spec:
         return changed
     spec["verify"] |= {"initialDelay": "1s", "interval": "2s", "window": "2s", "timeout": "60s"}
     spec["parameters"] = [each for each in spec["parameters"] if each["name"] != "window"]
+    for each in spec["parameters"]:
+        if each["name"] == "explainsPercent":
+            each["default"] = 20
     return changed
 
 

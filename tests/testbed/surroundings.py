@@ -85,7 +85,7 @@ def _server(hosts: Hosts, stage: Stage) -> Host:
 
 
 def demand_connections(cast: Cast, pool: int, *, limit: int = 18) -> None:
-    """Start payroll on its first host anew with so big a pool; the server gives all of payroll no more than `limit`."""
+    """Restart payroll on its first host with so big a pool; the server gives all of payroll no more than `limit`."""
     app = cast[APPS[0]]
     database.query(cast[DATABASE], f"ALTER ROLE {database.CLIENT} CONNECTION LIMIT {limit}")
     app.run(["sed", "--in-place", f"s/^pool_size:.*/pool_size: {pool}/", f"/etc/{database.CLIENT}/db.yml"])

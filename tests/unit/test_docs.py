@@ -10,7 +10,7 @@ import pytest
 
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.incident.machine import HANDLERS, TRANSITIONS
-from firstresponder.incident.report_json import document
+from firstresponder.reporting.report_json import document
 from tests.unit.cli.test_report import fix_failed, reported, resolved
 from tests.unit.incident.world import World
 

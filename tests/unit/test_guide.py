@@ -14,8 +14,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from firstresponder.cli.runbook import main
-from firstresponder.incident.rehearse import rehearse
+from firstresponder.cli.plugins.runbook import main
+from firstresponder.replay.test_cases import run_tests
 from firstresponder.runbooks.manifest import judge, read_manifests
 
 ROOT = Path(__file__).parents[2]
@@ -93,7 +93,7 @@ def test_the_file_is_valid_after_each_step() -> None:
         manifests, unreadable = read_manifests(f"step {number}", yaml.safe_dump(step))
         assert [*map(str, unreadable), *(str(each) for _, found in judge(manifests) for each in found)] == []
         (manifest,) = manifests
-        assert [each for each in rehearse(manifest.spec) if not each.passed] == []
+        assert [each for each in run_tests(manifest.spec) if not each.passed] == []
 
 
 def test_the_last_step_is_the_example() -> None:

@@ -16,17 +16,18 @@ import yaml
 
 from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.base import GROUP, Resource
-from firstresponder.api.incident import Incident, IncidentStatus
+from firstresponder.api.incident import AttemptReason, ConditionType, Incident, IncidentStatus, TimelineEvent
 from firstresponder.api.kinds import KINDS
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.evidence.probe import Reason
-from firstresponder.incident.rehearse import rehearse
 from firstresponder.kube.approval_policy import POLICY
-from firstresponder.runbooks.lint import KNOWLEDGE
+from firstresponder.replay.test_cases import run_tests
 from firstresponder.runbooks.manifest import judge, read_manifests
+from firstresponder.runbooks.models import RUNBOOK_SPECS
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "operator" / "firstresponder"
+ENUMS = {each.__name__: each for each in (AttemptReason, ConditionType, EscalationReason, TimelineEvent)}
 ESCALATIONS = {reason.value for reason in EscalationReason}
 ANY_ESCALATION = "*reason*"
 """How a page says: one of docs/reasons.md."""
@@ -60,7 +61,7 @@ def _tree(path: Path) -> ast.Module:
 
 def _calls(room: str, name: str) -> Iterator[tuple[ast.Call, ast.AST]]:
     """Every call of a function or class of that name below a room, and the function that it stands in."""
-    paths = [PACKAGE / room] if room.endswith(".py") else sorted((PACKAGE / room).glob("*.py"))
+    paths = [PACKAGE / room] if room.endswith(".py") else sorted((PACKAGE / room).rglob("*.py"))
     for path in paths:
         for function in ast.walk(_tree(path)):
             if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -77,8 +78,8 @@ def _strings(node: ast.AST, around: ast.AST) -> set[str]:
             return {text}
         case ast.IfExp(body=one, orelse=other):
             return _strings(one, around) | _strings(other, around)
-        case ast.Attribute(value=ast.Name(id="EscalationReason"), attr=name):
-            return {EscalationReason[name].value}
+        case ast.Attribute(value=ast.Name(id=enum), attr=name) if enum in ENUMS:
+            return {ENUMS[enum][name].value}
         case ast.Attribute(value=inner, attr="value"):
             return _strings(inner, around)
         case ast.Name(id=name):
@@ -150,23 +151,23 @@ def test_every_example_can_be_applied(kind: type[Resource]) -> None:
         manifests, unreadable = read_manifests(kind.__name__, text)
         assert [*map(str, unreadable), *(str(each) for _, found in judge(manifests) for each in found)] == []
         for manifest in manifests:
-            if manifest.kind in KNOWLEDGE:
-                assert [each for each in rehearse(manifest.spec) if not each.passed] == []
+            if manifest.kind in RUNBOOK_SPECS:
+                assert [each for each in run_tests(manifest.spec) if not each.passed] == []
 
 
 def test_the_page_of_incidents_knows_every_condition_and_reason() -> None:
-    said = _conditions("incident", "marked", 3, 4, 5)
+    said = _conditions("incident", "with_condition", 3, 4, 5)
     said.discard(("Acted", "Unknown", ANY_ESCALATION))  # by the outcome's own reasons, which follow
     said |= {
         ("Triaged", "True", text if text == "HostUnreachable" or text not in ESCALATIONS else ANY_ESCALATION)
-        for text in _texts("incident", "_triaged", 3)
+        for text in _texts("incident", "_with_triaged", 3)
     }
     states = {"SUCCEEDED": "True", "FAILED": "False", "INDETERMINATE": "Unknown"}
-    for call, _ in _calls("incident/act.py", "Outcome"):
+    for call, _ in _calls("incident/phases/acting.py", "Outcome"):
         match call.args:
-            case [ast.Attribute(attr=state), ast.Constant(value=str() as reason), _]:
-                said.add(("Acted", states[state], reason))
-    said |= {("Acted", "Unknown", reason) for reason in _texts("incident/act.py", "indeterminate", 0)}
+            case [ast.Attribute(value=ast.Name(id="AttemptState"), attr=state), ast.Attribute() as reason, _]:
+                said |= {("Acted", states[state], text) for text in _strings(reason, call)}
+    said |= {("Acted", "Unknown", reason) for reason in _texts("incident/phases/acting.py", "indeterminate", 0)}
     said |= {("Triaged", "True", ANY_ESCALATION)}
     assert len(said) > 25
     assert conditions("incident") == said
@@ -185,8 +186,8 @@ def test_the_page_of_incidents_knows_every_event() -> None:
 
 
 def test_the_page_of_incidents_knows_every_entry_of_the_timeline() -> None:
-    said = _texts("incident", "noted", 2)
-    assert len(said) > 15
+    said = _texts("incident", "with_timeline_entry", 2)
+    assert said == set(TimelineEvent)
     assert first_cells("incident", "entry of the timeline | meaning") == said
 
 
@@ -217,7 +218,9 @@ def test_the_page_of_requests_knows_every_refusal_of_the_policy() -> None:
 
 @pytest.mark.parametrize("kind", ["runbook", "triageplaybook"])
 def test_the_pages_of_runbooks_know_every_condition_and_reason(kind: str) -> None:
-    tuples = [each for each in ast.walk(_tree(PACKAGE / "controller" / "knowledge.py")) if isinstance(each, ast.Tuple)]
+    tuples = [
+        each for each in ast.walk(_tree(PACKAGE / "controller" / "runbook_catalogue.py")) if isinstance(each, ast.Tuple)
+    ]
     first = {text for each in tuples if each.elts for text in _strings(each.elts[0], each)}
     types = {"Ready", "Stalled"}
     assert types < first

@@ -1,1 +1,1 @@
-"""Typed state-changing actions: what a host is asked for, and what people are told of it. Nothing here acts."""
+"""Typed state-changing actions: what a host is asked for, and what people read about it. Nothing here acts."""

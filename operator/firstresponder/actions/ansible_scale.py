@@ -1,17 +1,64 @@
 """Change the size of a pool by an Ansible playbook on the control node, after a dry run of the very same arguments.
 
-The order names the digest of the project that was run dry and the size of the pool: the host compares both once more.
+The order names the digest of the project of the dry run and the size of the pool: the host compares both once more.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated
 
-from firstresponder.actions.action import ActionType, Given, HostAction, Step, kebab
-from firstresponder.api.base import duration_seconds
-from firstresponder.api.runbook import Action, AnsibleScale
+from pydantic import Field
+
+from firstresponder.actions.action import (
+    ActionType,
+    DefaultClass,
+    Given,
+    HostAction,
+    Scaling,
+    Step,
+    filled,
+    kebab,
+)
+from firstresponder.api.base import ApiModel, Duration, Expression, Label, Title, duration_seconds
+from firstresponder.api.diagnostics import Diagnostic
+from firstresponder.api.runbook import Action
+from firstresponder.evidence.inventory import InventoryArguments
 from firstresponder.safety.markdown import code
+
+
+class AnsibleScale(ApiModel):
+    """Change the size of a pool by an Ansible playbook on the control node."""
+
+    playbook: Title
+    """The playbook's path on the control node; a template."""
+    inventory: Title
+    """The inventory's path on the control node."""
+    group: Title
+    """The inventory's group that is the pool, counted by an inventory diagnostic of the same role; a template."""
+    tags: Annotated[list[Label], Field(max_length=8)] = []
+    """Tags of the playbook that are run."""
+    variable: Title
+    """The playbook's variable for the number of instances; a template."""
+    current: Expression
+    """CEL: how many instances there are."""
+    desired: Expression
+    """CEL: how many there are to be; a whole number within the bounds, never clamped."""
+    minimum: Annotated[int, Field(ge=0)]
+    """The fewest instances allowed."""
+    maximum: Expression
+    """CEL: the most instances allowed."""
+    timeout: Duration = "10m"
+    """How long the playbook may take."""
+
+
+class Fields(ApiModel):
+    """What this type adds to an action."""
+
+    ansible_scale: AnsibleScale | None = None
+    """Changes the size of a pool."""
+
 
 _PREVIEW_SECONDS = 120.0
 _RECAP = re.compile(r"^PLAY RECAP \**\s*$")
@@ -38,7 +85,7 @@ def shape_problem(field: str, text: str) -> str | None:
 
 
 def _scale(action: Action) -> AnsibleScale:
-    assert action.ansible_scale is not None  # noqa: S101 - this type's actions have it
+    assert isinstance(action, Fields) and action.ansible_scale is not None  # noqa: S101 - of this type's actions
     return action.ansible_scale
 
 
@@ -76,12 +123,12 @@ def _preview(action: Action, given: Given) -> HostAction:
 
 
 def _gaps(lines: Sequence[str]) -> str | None:
-    """By the recap: what was skipped, or failed and was passed over, in the dry run may run in earnest; and what
-    changes without a difference that tells how."""
+    """By the recap: what was skipped, or failed and was passed over, in the dry run may run for real; and what
+    changes without a difference that shows how."""
     start = next((number for number, line in enumerate(lines) if _RECAP.match(line)), len(lines))
     counts = [dict(_COUNT.findall(line)) for line in lines[start + 1 :]]
     if not any("skipped" in each for each in counts):
-        return "it has no PLAY RECAP that would tell whether tasks were skipped"
+        return "it has no PLAY RECAP that would show whether tasks were skipped"
     total = {word: sum(int(each.get(word, 0)) for each in counts) for word in ("changed", *_PASSED_OVER)}
     gaps = [text.format(total[word]) for word, text in _PASSED_OVER.items() if total[word]]
     if total["changed"] and not any(line.startswith(_DIFFERENCES) for line in lines[:start]):
@@ -89,7 +136,7 @@ def _gaps(lines: Sequence[str]) -> str | None:
     return "; ".join(gaps) or None
 
 
-def _by_hand(action: Action, render: Callable[[str], str]) -> tuple[Step, ...]:
+def _manual_steps(action: Action, render: Callable[[str], str]) -> tuple[Step, ...]:
     scale = _scale(action)
     playbook, inventory, variable, _ = _words(scale, render)
     tags = [f"--tags {','.join(scale.tags)}"] if scale.tags else []
@@ -122,7 +169,7 @@ def _by_hand(action: Action, render: Callable[[str], str]) -> tuple[Step, ...]:
             "Preview",
             " ".join([play, "--check", "--diff", *given]),
             "It changes nothing. Show what it prints to those who have to agree. STOP if a task failed or the recap "
-            "has no `failed=0`; what it says to be `skipped`, `rescued` or `ignored` may run in earnest.",
+            "has no `failed=0`; what it says to be `skipped`, `rescued` or `ignored` may run for real.",
         ),
         Step(
             f"Set {variable}",
@@ -142,15 +189,44 @@ _PASSED_OVER = {
 
 
 _TYPE = "ansibleScale"
+
+
+def _problems(action: Action, diagnostics: Sequence[Diagnostic]) -> Iterator[tuple[str, str]]:
+    scale = _scale(action)
+    for field in SHAPES:
+        if problem := shape_problem(field, filled(getattr(scale, field))):
+            yield f"{_TYPE}.{field}", problem
+    looks = [each.arguments for each in diagnostics if each.role == action.role]
+    counted = [(each.path, each.group) for each in looks if isinstance(each, InventoryArguments)]
+    if (scale.inventory, scale.group) not in counted:
+        text = f"no inventory diagnostic of role {action.role} counts {scale.group} of {scale.inventory}: add one"
+        yield f"{_TYPE}.group", text
+
+
+def _scaling(action: Action) -> Scaling:
+    scale = _scale(action)
+    return Scaling(scale.current, scale.desired, scale.minimum, scale.maximum)
+
+
 TYPE = ActionType(
     name=_TYPE,
+    fields=Fields,
+    classes=(
+        DefaultClass(
+            "ansible-scale",
+            "High",
+            "Change the number of instances of a pool with an Ansible playbook on the control node.",
+        ),
+    ),
     verb="scale",
     reported="scale_service",
     target=_target,
     steps=_steps,
-    by_hand=_by_hand,
+    manual_steps=_manual_steps,
     tool="ansible-playbook",
     preview=_preview,
     gaps=_gaps,
     least_timeout=13,
+    problems=_problems,
+    scaling=_scaling,
 )

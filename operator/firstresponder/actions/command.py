@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated
 
-from firstresponder.actions.action import ActionType, Given, HostAction, Step
-from firstresponder.api.base import duration_seconds
-from firstresponder.api.runbook import Action, Command
+from pydantic import Field
+
+from firstresponder.actions.action import ActionType, DefaultClass, Given, HostAction, Step, filled
+from firstresponder.api.base import ApiModel, Duration, duration_seconds
+from firstresponder.api.diagnostics import Diagnostic, Template
+from firstresponder.api.runbook import Action
+
+
+class Command(ApiModel):
+    """Run one command line that the host declares, for what no other type of action does."""
+
+    argv: Annotated[list[Template], Field(min_length=1, max_length=32)]
+    """The program by its absolute path and its arguments, each without white space; templates without evidence."""
+    timeout: Duration = "60s"
+    """How long it may take."""
+
+
+class Fields(ApiModel):
+    """What this type adds to an action."""
+
+    command: Command | None = None
+    """Runs one command line that the host declares."""
 
 
 def words_problem(argv: tuple[str, ...]) -> str | None:
@@ -15,12 +35,12 @@ def words_problem(argv: tuple[str, ...]) -> str | None:
     if not argv[0].startswith("/"):
         return f"{argv[0]!r} is not the absolute path of a program"
     if any(not word or " " in word for word in argv):
-        return "an argument is empty or holds white space, so the words of the command line could not be told apart"
+        return "an argument is empty or contains white space, which would make the command line ambiguous"
     return None
 
 
 def _command(action: Action) -> Command:
-    assert action.command is not None  # noqa: S101 - this type's actions have it
+    assert isinstance(action, Fields) and action.command is not None  # noqa: S101 - of this type's actions
     return action.command
 
 
@@ -36,18 +56,34 @@ def _steps(action: Action, given: Given) -> tuple[HostAction, ...]:
     return (HostAction("command", _argv(action, given.render), duration_seconds(_command(action).timeout)),)
 
 
-def _by_hand(action: Action, render: Callable[[str], str]) -> tuple[Step, ...]:
+def _manual_steps(action: Action, render: Callable[[str], str]) -> tuple[Step, ...]:
     command = _command(action)
     argv = shlex.join(_argv(action, render))
     stop = f"STOP if `status` is not 0, or after {command.timeout}; do not repeat it."
     return (Step(f"Run {argv}", f'sudo {argv}; echo "status=$?"', stop, changes=True),)
 
 
+def _problems(action: Action, _: Sequence[Diagnostic]) -> Iterator[tuple[str, str]]:
+    argv = _command(action).argv
+    if not argv[0].startswith("$(") and (problem := words_problem(tuple(map(filled, argv)))):
+        yield "command.argv", problem
+
+
 TYPE = ActionType(
     name="command",
+    fields=Fields,
+    classes=(
+        DefaultClass(
+            "run-command",
+            "High",
+            "Run one command that the host's owner has declared, exactly as it was approved.",
+        ),
+    ),
     verb="run",
     reported="run_command",
     target=lambda action, given: " ".join(_argv(action, given.render)),
     steps=_steps,
-    by_hand=_by_hand,
+    manual_steps=_manual_steps,
+    problems=_problems,
+    needs_class="a command",
 )

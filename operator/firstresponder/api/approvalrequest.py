@@ -84,7 +84,7 @@ class ApprovalRequestSpec(ApiModel):
     action_class: Annotated[Label, Field(json_schema_extra=_IMMUTABLE)]
     """A reviewer needs the verb approve on the ActionClass of this name."""
     packet: Annotated[FreeMap, Field(json_schema_extra=_IMMUTABLE)]
-    """The decision packet: bound is what the digest covers, shown is beside it."""
+    """The decision packet: the digest covers bound, shown is for people."""
     packet_digest: Annotated[Digest, Field(json_schema_extra=_IMMUTABLE)]
     """The sha256 of the canonical JSON (RFC 8785) of packet.bound."""
     requested_by: Annotated[str, StringConstraints(min_length=1, max_length=1024), Field(json_schema_extra=_IMMUTABLE)]
@@ -126,4 +126,4 @@ class ApprovalRequest(Resource):
     )
 
     spec: ApprovalRequestSpec
-    status: ApprovalRequestStatus = ApprovalRequestStatus()
+    status: ApprovalRequestStatus = Field(default_factory=ApprovalRequestStatus)

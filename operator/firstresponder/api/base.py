@@ -7,6 +7,7 @@ the API server refuses CEL rules over unbounded values (its cost estimate assume
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -32,16 +33,51 @@ JSON = Any
 """A value as JSON has it: null, boolean, number, string, list or map."""
 
 
+BY_NAME: dict[str, JSON] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+"""Of a list whose entries have names, each once."""
+
+
 class ApiModel(BaseModel):
     """A part of a resource that people write: unknown fields are an error that names them."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, allow_inf_nan=False
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        defer_build=True,
     )
 
     def wire(self) -> dict[str, JSON]:
         """The JSON form: camelCase keys, absent fields left out (never null)."""
         return self.model_dump(by_alias=True, exclude_none=True, mode="json")
+
+
+class OneOf(ApiModel):
+    """A part that people write of which exactly one of several kinds has to be given, each in a field of its own."""
+
+    kinds: ClassVar[tuple[str, ...]] = ()
+    """Every kind, by the name that its field has in YAML."""
+
+    @property
+    def given(self) -> list[str]:
+        """The kinds that are written there; more or less than one cannot be used."""
+        fields = {field.alias: name for name, field in type(self).model_fields.items()}
+        return [kind for kind in self.kinds if getattr(self, fields[kind]) is not None]
+
+
+def exactly_one(kinds: Sequence[str]) -> dict[str, JSON]:
+    """The rule for the API server that goes with OneOf."""
+    return {
+        "rule": f"[{', '.join(f'has(self.{kind})' for kind in kinds)}].filter(x, x).size() == 1",
+        "message": f"give exactly one of {', '.join(kinds[:-1])} or {kinds[-1]}",
+    }
+
+
+def snake(camel: str) -> str:
+    """``configValue`` → ``config_value``: a field's name here, of its name in YAML."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", camel).lower()
 
 
 class StatusModel(ApiModel):
@@ -108,7 +144,7 @@ def fits(kind: Any, value: object) -> bool:
 
 
 def aware(moment: datetime) -> datetime:
-    """The same time, if it says its zone and can be told in UTC. Raises ValueError."""
+    """The same time, if it says its zone and can be given in UTC. Raises ValueError."""
     if moment.tzinfo is None:
         raise ValueError("a time needs its zone, as in 2026-03-14T03:07:12Z")
     try:
@@ -242,7 +278,13 @@ def is_true(conditions: list[Condition], kind: str) -> bool:
     return found is not None and found.status == "True"
 
 
-def with_condition(
+def is_true_in(body: Mapping[str, Any], kind: str) -> bool:
+    """The same of an object as it is stored, which may be one that cannot be read as its type."""
+    conditions = (body.get("status") or {}).get("conditions") or ()
+    return any(each["type"] == kind and each["status"] == "True" for each in conditions)
+
+
+def conditions_with(
     conditions: list[Condition],
     kind: str,
     status: Literal["True", "False", "Unknown"],

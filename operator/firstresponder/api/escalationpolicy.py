@@ -1,4 +1,4 @@
-"""EscalationPolicy: whom to tell, what counts as high impact, and how clear a decision must be."""
+"""EscalationPolicy: whom to notify, what counts as high impact, and how clear a decision must be."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Money(ApiModel):
 
 
 class HighImpact(ApiModel):
-    """At or beyond any of these an incident is of high impact and people are told at once."""
+    """At or beyond any of these an incident is of high impact and people are notified at once."""
 
     customers: Annotated[int, Field(ge=1)] | None = None
     """So many customers."""
@@ -48,7 +48,7 @@ class HighImpact(ApiModel):
 
 
 class EscalationPolicySpec(ApiModel):
-    """Whom to tell, and how clear a decision must be."""
+    """Whom to notify, and how clear a decision must be."""
 
     contacts: Annotated[
         list[Contact],
@@ -59,7 +59,7 @@ class EscalationPolicySpec(ApiModel):
         ),
     ]
     """Everybody whom runbooks may name."""
-    high_impact: HighImpact = HighImpact()
+    high_impact: HighImpact = Field(default_factory=HighImpact)
     ambiguity_margin_points: Annotated[int, Field(ge=0, le=100)] = 20
     """Points of likelihood by which the winning hypothesis must lead."""
 

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, StringConstraints
 
 from firstresponder.api.base import (
+    JSON,
     ApiModel,
     Conditions,
     HostKeyText,
@@ -19,7 +20,26 @@ from firstresponder.api.base import (
 )
 
 UnitName = Annotated[str, StringConstraints(max_length=256, pattern=r"^[A-Za-z0-9@_.:\\-]+\.[a-z]+$")]
-Address = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]*$")]
+_ADDRESS_RULES: list[JSON] = [
+    {
+        "rule": "!self.contains('[') && !self.contains(']')",
+        "message": "write an IPv6 address without brackets, such as fd00::3; where it stands in a URL they are added",
+    },
+    {
+        "rule": "!self.contains('%')",
+        "message": "an address with a zone (%eth0) is reached from its own link only: give another",
+    },
+    {
+        "rule": "!self.contains(':') || self.matches('^[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(%.*)?$')"
+        " || self.contains('[')",
+        "message": "give the address alone: its port is spec.port",
+    },
+]
+Address = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9:\[][A-Za-z0-9.:%\[\]-]*$"),
+    Field(json_schema_extra={"x-kubernetes-validations": _ADDRESS_RULES}),
+]
 """A DNS name or an IP address."""
 
 
@@ -67,11 +87,16 @@ class HostStatus(StatusModel):
     observed_generation: int = 0
     """The generation of the spec that this was said of."""
     conditions: Conditions = []
-    """Reachable: the observing account is let in; Prepared: our programs are there and answer."""
+    """Reachable: the observing account is let in; Prepared: our programs are there and answer; CanAct: the acting
+    account is let in and its ledger answers."""
     machine_id: Annotated[str, StringConstraints(max_length=64)] | None = None
     """The host's /etc/machine-id."""
     os: ShortText | None = None
     """The host's operating system."""
+    clock_offset_seconds: int | None = None
+    """How far the host's clock was ahead of the operator's when it last answered; negative: behind."""
+    sessions: int | None = None
+    """How many diagnostics the host runs at once: fewer than 8 when its sshd refused more."""
     last_probe_time: Time | None = None
     """When the host was last asked."""
 
@@ -84,9 +109,10 @@ class Host(Resource):
         column("Address", ".spec.address"),
         column("Reachable", '.status.conditions[?(@.type=="Reachable")].status'),
         column("Prepared", '.status.conditions[?(@.type=="Prepared")].status'),
+        column("Can-Act", '.status.conditions[?(@.type=="CanAct")].status'),
         column("OS", ".status.os", priority=1),
         column("Age", ".metadata.creationTimestamp", "date"),
     )
 
     spec: HostSpec
-    status: HostStatus = HostStatus()
+    status: HostStatus = Field(default_factory=HostStatus)

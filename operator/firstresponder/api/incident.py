@@ -52,6 +52,49 @@ ENDS = frozenset({Phase.RESOLVED, Phase.ESCALATED})
 """Phases that nothing follows."""
 
 
+class ConditionType(StrEnum):
+    """The conditions of an Incident: the contract that programs wait for."""
+
+    TRIAGED = "Triaged"
+    APPROVED = "Approved"
+    ACTED = "Acted"
+    VERIFIED = "Verified"
+    RESOLVED = "Resolved"
+    ESCALATED = "Escalated"
+    CLOSED = "Closed"
+
+
+class TimelineEvent(StrEnum):
+    """What can stand in an Incident's timeline; docs/kinds/incident.md explains each."""
+
+    DETECTED = "Detected"
+    HIGH_IMPACT = "HighImpact"
+    TRIAGE_STARTED = "TriageStarted"
+    PLAYBOOK_CONCLUDED = "PlaybookConcluded"
+    TRIAGE_COMPLETED = "TriageCompleted"
+    SAME_CAUSE = "SameCause"
+    RECURRENCE_OVERRIDDEN = "RecurrenceOverridden"
+    APPROVAL_REQUESTED = "ApprovalRequested"
+    APPROVAL_GATE_UNSAFE = "ApprovalGateUnsafe"
+    PACKET_SUPERSEDED = "PacketSuperseded"
+    APPROVAL_GRANTED = "ApprovalGranted"
+    ACTION_STARTED = "ActionStarted"
+    ACTION_DELAYED = "ActionDelayed"
+    ACTION_COMPLETED = "ActionCompleted"
+    ACTION_SKIPPED = "ActionSkipped"
+    TARGET_MET = "TargetMet"
+    SPEC_CHANGED = "SpecChanged"
+    SYMPTOM_RETURNED = "SymptomReturned"
+    VERIFICATION_PASSED = "VerificationPassed"
+    VERIFICATION_FAILED = "VerificationFailed"
+    VERIFICATION_UNAVAILABLE = "VerificationUnavailable"
+    ROLLBACK_OFFERED = "RollbackOffered"
+    ROLLBACK_ENDED = "RollbackEnded"
+    RESOLVED = "Resolved"
+    ESCALATED = "Escalated"
+    FIX_MARKED_INCORRECT = "FixMarkedIncorrect"
+
+
 class HostAssignment(ApiModel):
     """A host and the role that it plays."""
 
@@ -93,7 +136,8 @@ class RunbookReference(ApiModel):
 
 
 IMMUTABLE = (
-    "type", "service", "hosts", "summary", "detectionTime", "severity", "impact", "alert", "runbookRef"
+    "type", "service", "hosts", "summary", "detectionTime", "severity", "impact", "alert", "runbookRef",
+    "overrideRecurrence"
 )  # fmt: skip
 _ONE_WAY = ("abort", "fixIncorrect")
 
@@ -142,13 +186,15 @@ class IncidentSpec(ApiModel):
     severity: Literal["Critical", "Warning", "Info"] = "Warning"
     """How bad it is."""
     impact: Impact | None = None
-    """Whom and what it costs; beyond the EscalationPolicy's thresholds people are told at once."""
+    """Whom and what it costs; beyond the EscalationPolicy's thresholds people are notified at once."""
     alert: Alert | None = None
     """The alert that it comes from, if any."""
     parameters: Annotated[dict[str, Free], Field(max_length=32)] = {}
     """Overrides of the runbook's parameters, within its bounds."""
     runbook_ref: RunbookReference | None = None
     """The Runbook to use; otherwise the only one that matches."""
+    override_recurrence: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
+    """Why the same fix may be proposed again although it was tried within its cooldown and did not last."""
     abort: bool = False
     """The human's brake: nothing further is started; once true it stays true."""
     fix_incorrect: bool = False
@@ -215,7 +261,7 @@ class Evidence(StatusModel):
     """Whether the debugger asked for it, once the decision was made; no expression reads it."""
 
 
-class RoleCast(StatusModel):
+class RoleAssignment(StatusModel):
     """The host that played a role in triage, and what expressions knew of it."""
 
     role: Label
@@ -231,14 +277,14 @@ class RoleCast(StatusModel):
 
 
 class HypothesisResult(StatusModel):
-    """``kind`` tells guards, the symptom and hypotheses apart; ``runbook`` whose they are."""
+    """``kind`` says whether it is a guard, the symptom or a hypothesis, ``runbook`` whose it is."""
 
     name: ShortText
-    """The guard, variable, hypothesis or precondition that was judged."""
+    """The guard, variable, hypothesis or precondition that was evaluated."""
     runbook: ObjectName | None = None
     """The Runbook or TriagePlaybook that it belongs to."""
     kind: Literal["Guard", "Symptom", "Hypothesis", "Precondition"] = "Hypothesis"
-    """What of the runbook was judged."""
+    """Which part of the runbook was evaluated."""
     likelihood: int | None = None
     """The likelihood that the runbook gives a hypothesis."""
     verdict: Literal["Holds", "Refuted", "Unknown"]
@@ -263,6 +309,24 @@ class AttemptState(StrEnum):
     INDETERMINATE = "Indeterminate"
 
 
+class AttemptReason(StrEnum):
+    """Why an attempt ended as it did."""
+
+    SUCCEEDED = "Succeeded"
+    EXIT_STATUS = "ExitStatus"
+    REFUSED = "Refused"
+    NEVER_RAN = "NeverRan"
+    NOT_FINISHED = "NotFinished"
+    NO_EXIT_STATUS = "NoExitStatus"
+    INTERRUPTED = "Interrupted"
+    HOST_REBOOTED = "HostRebooted"
+    HOST_SILENT = "HostSilent"
+
+
+CHANGED_NOTHING = frozenset({AttemptReason.NEVER_RAN, AttemptReason.REFUSED})
+"""Reasons of attempts that ended without having done anything on the host."""
+
+
 class Attempt(StatusModel):
     """One order sent to one host. ``id`` is the sha256 of the order: the same order can run only once."""
 
@@ -275,7 +339,7 @@ class Attempt(StatusModel):
     method: ShortText | None = None
     """The method's name, where the action has several."""
     undoes: ShortText | None = None
-    """The id of the attempt that this one takes back."""
+    """The id of the attempt that this one rolls back."""
     host: ObjectName
     """The Host's name."""
     machine: ShortText
@@ -294,12 +358,20 @@ class Attempt(StatusModel):
     """When the action ended by the host's clock, if the host recorded it."""
     end_clock: Annotated[str, StringConstraints(max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?$")] | None = None
     """The same moment in unix seconds with fraction, for reading the journal from then on."""
+    end_uptime: Annotated[str, StringConstraints(max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?$")] | None = None
+    """The same moment in seconds since the boot: it shows by how much the host's clock was set afterwards."""
     exit_code: int | None = None
     """The exit status of the action on the host."""
     reason: ShortText | None = None
     """Why it ended so, in one word."""
     message: Text | None = None
     """Why it ended so."""
+    after: Text | None = None
+    """In what state its target was seen to be after a failed or unknown end."""
+    first_error: Text | None = None
+    """What first kept the order from being sent, or the host from being asked about it."""
+    last_error: Text | None = None
+    """The same, the last time that it was something else."""
     proof: Annotated[list[Text], Field(max_length=64)] = []
     """What the action printed on the host."""
 
@@ -330,10 +402,18 @@ class Verification(StatusModel):
     """How long every criterion must hold without a break."""
     samples: int = 0
     """How many looks were taken."""
-    criteria: Annotated[list[CriterionResult], Field(max_length=16)] = []
-    """Each criterion at the last look."""
-    result: Literal["Passed", "Failed"] | None = None
-    """Absent while it goes on."""
+    criteria: Annotated[list[CriterionResult], Field(max_length=17)] = []
+    """Each criterion at the last look; where nothing was acted on also that the symptom is absent."""
+    observed_time: Time | None = None
+    """When the last look was taken that is written here; while it goes on at most one a minute is."""
+    deadline: Time | None = None
+    """By when it has to be verified."""
+    result: Literal["Passed", "Failed", "Unavailable", "Stopped"] | None = None
+    """Unavailable: whether the criteria hold could not be seen. Stopped: it was ended before. Absent while it goes
+    on."""
+
+
+Stage = Literal["Triage", "BeforeAction", "Verification"]
 
 
 class Measurement(StatusModel):
@@ -341,7 +421,7 @@ class Measurement(StatusModel):
 
     time: Time
     """When the round began."""
-    stage: Literal["Triage", "BeforeAction", "Verification"]
+    stage: Stage
     """What the round was for: to find the cause, to check once more just before acting, or to verify."""
     runbook: ObjectName
     """The runbook that the diagnostics belong to."""
@@ -356,6 +436,10 @@ class DiagnosticResult(StatusModel):
     """Its name."""
     result: Text
     """In words."""
+
+
+ONCE_MORE = "To have it triaged again:"
+"""What stands in ``humanAction`` before the command that opens a new incident like this one."""
 
 
 class Escalation(StatusModel):
@@ -421,14 +505,14 @@ class IncidentStatus(StatusModel):
     conditions: Conditions = []
     """Triaged, Approved, Acted, Verified, Resolved, Escalated, and Closed at every end."""
     runbook_revision_ref: RevisionReference | None = None
-    """The exact runbook that is used, whatever becomes of the Runbook."""
+    """The exact runbook that is used, whatever happens to the Runbook."""
     playbook_revision_ref: RevisionReference | None = None
-    """The exact TriagePlaybook that led to the runbook."""
+    """The exact TriagePlaybook that chose the runbook."""
     related_incidents: Annotated[list[RelatedIncident], Field(max_length=32, json_schema_extra=_ATOMIC)] = []
     """Other incidents that this one has to do with."""
     parameters: Annotated[dict[str, ShortText], Field(max_length=32)] = {}
     """The resolved parameters that triage used."""
-    roles: Annotated[list[RoleCast], Field(max_length=16, json_schema_extra=_ATOMIC)] = []
+    roles: Annotated[list[RoleAssignment], Field(max_length=16, json_schema_extra=_ATOMIC)] = []
     """The hosts as they were cast in triage."""
     margin_points: int | None = None
     """The ambiguity margin that the decision was made with."""
@@ -439,7 +523,7 @@ class IncidentStatus(StatusModel):
     samples_dropped: int = 0
     """How many rounds between were dropped."""
     hypotheses: Annotated[list[HypothesisResult], Field(max_length=96, json_schema_extra=_ATOMIC)] = []
-    """The verdict on everything that was judged."""
+    """The verdict on everything that was evaluated."""
     root_cause: RootCause | None = None
     """What the debugger found out about the cause."""
     decision_packet: DecisionPacket | None = None
@@ -452,6 +536,8 @@ class IncidentStatus(StatusModel):
     """What was done on hosts."""
     verification: Verification | None = None
     """Whether the fix is good."""
+    symptom_returned: Annotated[int, Field(ge=0)] = 0
+    """How often the symptom came back while it was watched, and was triaged again."""
     escalation: Escalation | None = None
     """Why a human has to take over, with all that is needed."""
     recommendations: Annotated[list[Recommendation], Field(max_length=16, json_schema_extra=_ATOMIC)] = []
@@ -483,4 +569,4 @@ class Incident(Resource):
     validations: ClassVar[tuple[dict[str, Any], ...]] = (name_at_most(200, "its approval requests"),)
 
     spec: IncidentSpec
-    status: IncidentStatus = IncidentStatus()
+    status: IncidentStatus = Field(default_factory=IncidentStatus)

@@ -19,11 +19,23 @@ def attempt_id(order_text: str) -> str:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """A moment on a host, by both of its clocks: one that can be set, and one that cannot."""
+
+    clock: float
+    """Unix seconds."""
+    uptime: float | None = None
+    """Seconds since the boot, where they are known."""
+    boot: str | None = None
+    """The kernel's random id of that boot, a UUID."""
+
+
+@dataclass(frozen=True)
 class HostInfo:
     """Who a host is at this moment."""
 
     machine: str
-    """``/etc/machine-id``: 32 hex digits. Cloned hosts share it, hence the pinned host key beside it."""
+    """``/etc/machine-id``: 32 hex digits. Cloned hosts share it, hence the pinned host key in addition."""
     boot: str
     """The kernel's random id of this boot, a UUID."""
     uptime: int
@@ -32,11 +44,14 @@ class HostInfo:
     """Unix seconds by the host's clock."""
     actions: tuple[str, ...]
     """The state-changing actions that the host's owner declared."""
-    version: str = "1"
+    version: int = 1
+    """Which requests the host's program takes: since 2 it runs several diagnostics ``together``."""
     os: str = ""
     """The operating system as ``/etc/os-release`` calls it."""
     previews: tuple[str, ...] = ()
-    """The actions that can be previewed: run dry, before and without an approval."""
+    """The actions that can be previewed: a dry run, before and without an approval."""
+    ledger: str = ""
+    """Why the host could not claim an order now, and what to do; empty if it could."""
 
 
 class LedgerState(StrEnum):
@@ -66,19 +81,28 @@ class LedgerAnswer:
     """Unix seconds by the host's clock, with their fraction, as text; so are the other moments."""
     claim_boot: str | None = None
     finished_at: str | None = None
+    finished_uptime: str | None = None
+    """The same in seconds since the boot, which no setting of the clock changes; None from a host prepared earlier."""
     finish_boot: str | None = None
     result: str | None = None
     """systemd's SERVICE_RESULT: ``success``, ``exit-code``, ``timeout``, ``signal``, … (systemd.exec(5))."""
     code: str | None = None
     """systemd's EXIT_CODE: ``exited``, ``killed`` or ``dumped``."""
     exit_status: int | None = None
-    """The action's exit status; None when it did not exit by itself (then ``result`` tells)."""
+    """The action's exit status; None when it did not exit by itself (then ``result`` says why)."""
     sealed_at: str | None = None
     sealed_boot: str | None = None
     output: tuple[str, ...] = ()
     """The beginning of what the action printed, line by line, as it came: neutralise before showing."""
+    uptime: int | None = None
+    """Seconds since the boot when the host looked into its ledger; reported to the observing account only."""
     error: str = ""
-    """Why ``state`` is None."""
+    """Why ``state`` is None; or, where the observing account got the answer instead, why the acting account did not."""
+
+    @property
+    def by_observer(self) -> bool:
+        """Whether only the observing account was answered: nothing can be sent or sealed now."""
+        return self.uptime is not None
 
 
 @dataclass(frozen=True)
@@ -105,7 +129,7 @@ class PreviewAnswer:
     """systemd's SERVICE_RESULT, as of an attempt; None when there is no answer that can be read."""
     exit_status: int | None = None
     project: str | None = None
-    """The digest of all that was run dry, as an order for the same has to name it."""
+    """The digest of all that the dry run was of, as an order for the same has to name it."""
     truncated: bool = False
     """Whether only the beginning of what was printed is there."""
     output: tuple[str, ...] = ()
@@ -148,7 +172,7 @@ def parse_info(text: bytes) -> HostInfo:
     if rest:
         raise ValueError("lines of output in an answer to info")
     # Hosts that were prepared by an earlier version do not speak of these.
-    if missing := [key for key in _INFO if key not in values and key not in {"previews", "os"}]:
+    if missing := [key for key in _INFO if key not in values and key not in {"previews", "os", "ledger"}]:
         raise ValueError(f"{missing[0]}= is missing")
     return HostInfo(
         machine=values["machine"],
@@ -156,9 +180,10 @@ def parse_info(text: bytes) -> HostInfo:
         uptime=int(values["uptime"]),
         time=float(values["time"]),
         actions=tuple(values["actions"].split()),
-        version=values["version"],
+        version=int(values["version"]),
         os=values.get("os", ""),
         previews=tuple(values.get("previews", "").split()),
+        ledger=values.get("ledger", ""),
     )
 
 
@@ -188,6 +213,7 @@ def _answer(attempt: str, text: bytes) -> LedgerAnswer:
         claimed_at=values.get("claimedAt"),
         claim_boot=values.get("claimBoot"),
         finished_at=values.get("finishedAt"),
+        finished_uptime=values.get("finishedUptime"),
         finish_boot=values.get("finishBoot"),
         result=values.get("result"),
         code=code,
@@ -195,6 +221,7 @@ def _answer(attempt: str, text: bytes) -> LedgerAnswer:
         exit_status=int(values["exit"]) if code == "exited" else None,
         sealed_at=values.get("sealedAt"),
         sealed_boot=values.get("sealedBoot"),
+        uptime=int(values["uptime"]) if "uptime" in values else None,
         output=output,
     )
 
@@ -209,7 +236,7 @@ def _refusal(text: bytes) -> LedgerAnswer:
 
 
 def _check_consistent(state: LedgerState, values: dict[str, str], output: tuple[str, ...]) -> None:
-    present = set(values) - {"id", "boot", "state"}
+    present = set(values) - {"id", "boot", "state", "uptime"}
     if surplus := sorted(present - _DETAILS[state]):
         raise ValueError(f"{surplus[0]}= does not belong to state {state}")
     if output and state is not LedgerState.FINISHED:
@@ -253,9 +280,10 @@ _INFO = {
     "uptime": r"[0-9]{1,11}",
     "time": _MOMENT,
     "actions": rf"({_ACTION}( {_ACTION})*)?",
-    "version": "1",
+    "version": "[12]",
     "os": r"[ -~]{0,100}",
     "previews": rf"({_ACTION}( {_ACTION})*)?",
+    "ledger": r"[ -~]{0,300}",
 }
 _PREVIEW = {
     "preview": _ACTION,
@@ -269,13 +297,23 @@ _PREVIEW = {
 _CLAIM = {"claimedAt": _MOMENT, "claimBoot": _UUID, "action": _ACTION}
 _RESULT = {
     "finishedAt": _MOMENT,
+    "finishedUptime": _MOMENT,
     "finishBoot": _UUID,
     "result": r"[a-z][a-z-]{0,39}",
     "code": r"(exited|killed|dumped)?",
     "exit": r"[0-9A-Z+]{0,16}",
 }
 _SEAL = {"sealedAt": _MOMENT, "sealedBoot": _UUID}
-_ANSWER = {"id": r"[0-9a-f]{64}", "boot": _UUID, "state": "|".join(LedgerState), **_CLAIM, **_RESULT, **_SEAL}
+_UPTIME = r"[0-9]{1,11}"
+_ANSWER = {
+    "uptime": _UPTIME,
+    "id": r"[0-9a-f]{64}",
+    "boot": _UUID,
+    "state": "|".join(LedgerState),
+    **_CLAIM,
+    **_RESULT,
+    **_SEAL,
+}
 _DETAILS: dict[LedgerState, set[str]] = {
     LedgerState.ABSENT: set(),
     LedgerState.CLAIMED: set(_CLAIM),

@@ -11,17 +11,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from firstresponder.api.base import (
-    ApiModel,
-    Digest,
-    Duration,
-    Expression,
-    HostKeyText,
-    Label,
-    ShortText,
-    Text,
-    Time,
-)
+from firstresponder.api.base import ApiModel, Digest, Duration, Expression, HostKeyText, Label, ShortText, Text, Time
 from firstresponder.api.rootcause import RootCause
 
 
@@ -88,6 +78,8 @@ class ProposedAction(ApiModel):
     """How many instances there are."""
     desired_count: Annotated[int, Field(ge=0)] | None = None
     """How many there would be."""
+    notes: Annotated[list[Text], Field(max_length=4)] = []
+    """What it does besides, and what it is not bound to."""
 
 
 class Requirement(ApiModel):
@@ -122,7 +114,7 @@ class FailureCondition(ApiModel):
 
 
 class VerificationPlan(ApiModel):
-    """How the fix is judged: every criterion true in every sample across ``window``."""
+    """How the fix is verified: every criterion true in every sample across ``window``."""
 
     initial_delay: Duration = "10s"
     """From the action's end to the first sample."""
@@ -139,7 +131,7 @@ class VerificationPlan(ApiModel):
 
 
 class Preview(ApiModel):
-    """What the action would change, as a dry run on the host told before anybody was asked."""
+    """What the action would change, as a dry run on the host reported before anybody was asked."""
 
     host: ShortText
     """The Host's name."""
@@ -152,7 +144,7 @@ class Preview(ApiModel):
     why: Text | None = None
     """Why it is incomplete."""
     project: Digest | None = None
-    """The digest of all that was run dry; the order names it, and the host refuses to apply anything else."""
+    """The digest of all that the dry run was of; the order names it, and the host refuses to apply anything else."""
 
 
 class BoundPacket(ApiModel):
@@ -169,17 +161,17 @@ class BoundPacket(ApiModel):
     preconditions: Annotated[list[Requirement], Field(max_length=48)] = []
     """Judged again on fresh evidence just before acting."""
     until: Expression | None = None
-    """Looked at afresh before every order: true skips what is left, unknown stops."""
+    """Evaluated again before every order: true skips what is left, unknown stops."""
     preview: Annotated[list[Preview], Field(max_length=8)] = []
     """What would change."""
     undoes: Annotated[str, StringConstraints(max_length=64, pattern=r"^[0-9a-f]{64}$")] | None = None
-    """The attempt that this takes back, because it did not help."""
-    risk: Risk = Risk()
+    """The attempt that this rolls back, because it did not help."""
+    risk: Risk = Field(default_factory=Risk)
     """What could go wrong."""
     rollback_plan: Text
     """What to do if it makes things worse."""
     verification: VerificationPlan | None = None
-    """When the fix is good; absent where an attempt is taken back, after which a human takes over in any case."""
+    """When the fix is good; absent where an attempt is rolled back, after which a human takes over in any case."""
     acknowledge: Annotated[list[Text], Field(max_length=8)] = []
     """What an approver accepts together with the action."""
     action_class: Label
@@ -204,7 +196,7 @@ class EvidenceSignal(ApiModel):
 
 
 class ShownPacket(ApiModel):
-    """What people read beside the bound part; the digest does not cover it."""
+    """What people read in addition to the bound part; the digest does not cover it."""
 
     evidence: Annotated[list[EvidenceSignal], Field(max_length=32)] = []
     """What speaks for the cause."""

@@ -19,10 +19,10 @@ class EscalationReason(StrEnum):
     PRECONDITION_FAILED = "PreconditionFailed"
     CAPACITY_LIMIT = "CapacityLimit"
     ACTION_CLASS_MISSING = "ActionClassMissing"
-    ACTION_NOT_SUPPORTED = "ActionNotSupported"  # no longer occurs: every type of action is supported
     ACTION_FAILED = "ActionFailed"
     INDETERMINATE = "Indeterminate"
     FIX_FAILED = "FixFailed"
+    VERIFICATION_UNAVAILABLE = "VerificationUnavailable"
     NOT_RECOVERED = "NotRecovered"
     RECURRENCE = "Recurrence"
     APPROVAL_DENIED = "ApprovalDenied"

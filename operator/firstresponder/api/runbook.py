@@ -1,4 +1,8 @@
-"""Runbook and TriagePlaybook: reviewed, versioned, testable knowledge of how an incident is handled."""
+"""Runbook and TriagePlaybook: reviewed, versioned, testable knowledge of how an incident is handled.
+
+An Action and a Diagnostic have here what all of them have. Which types there are is what the catalogues say
+(``actions/``, ``evidence/``), and what is read from YAML is read by the models made of them (``runbooks/models.py``).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from firstresponder.api.base import (
+    BY_NAME,
     JSON,
     ApiModel,
     ApprovalPeriod,
@@ -18,6 +23,7 @@ from firstresponder.api.base import (
     Identifier,
     Label,
     ObjectName,
+    OneOf,
     Prose,
     Resource,
     ShortText,
@@ -27,11 +33,9 @@ from firstresponder.api.base import (
     column,
     name_at_most,
 )
-from firstresponder.api.diagnostics import Diagnostic, DurationTemplate, Template
+from firstresponder.api.diagnostics import Diagnostic
 from firstresponder.api.packet import FailureCondition, Requirement, Risk
 from firstresponder.api.reasons import EscalationReason
-
-_BY_NAME: dict[str, JSON] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 
 Contacts = Annotated[list[Label], Field(max_length=8)]
 
@@ -43,6 +47,10 @@ class Match(ApiModel):
     """Values of an Incident's spec.type, for example HighCPU."""
     alerts: Annotated[list[Title], Field(max_length=32)] = []
     """Values of an Incident's spec.alert.name."""
+
+    def is_for(self, type_: str, alert: str | None) -> bool:
+        """Whether it matches an incident of that type, with that alert."""
+        return type_ in self.types or (bool(alert) and alert in self.alerts)
 
 
 class LabelSelector(ApiModel):
@@ -97,7 +105,7 @@ class Escalate(ApiModel):
     reason: EscalationReason
     """Why, in one word; docs/reasons.md explains each."""
     to: Contacts = []
-    """Contacts to tell, otherwise spec.escalateTo."""
+    """Contacts to notify, otherwise spec.escalateTo."""
     human_action: Prose
     """What that person has to do; a template."""
 
@@ -133,10 +141,10 @@ class Outcome(ApiModel):
     escalate: Escalate | None = None
     """A human takes over."""
     recommendations: Annotated[list[Recommendation], Field(max_length=8)] = []
-    """Said to humans beside it."""
+    """Recommended to people in addition."""
 
     def leads_elsewhere(self, than: Outcome) -> bool:
-        """Whether something else follows from it; what is only said beside it does not count."""
+        """Whether something else follows from it; what is only recommended does not count."""
         return (self.action, self.runbook, self.escalate) != (than.action, than.runbook, than.escalate)
 
 
@@ -146,7 +154,7 @@ class Guard(ApiModel):
     name: Label
     """The name in verdicts and reports."""
     when: Expression
-    """A CEL condition; unknown hands the incident to a human too."""
+    """A CEL condition; unknown escalates the incident too."""
     then: Outcome
     """What follows when it is true: escalate."""
 
@@ -185,118 +193,22 @@ class Hypothesis(ApiModel):
     when: Expression
     """A CEL condition: the hypothesis holds when it is true."""
     root_cause: RootCauseText
-    """What is told of the cause when this hypothesis wins."""
+    """What is reported of the cause when this hypothesis wins."""
     then: Outcome
     """What follows when this hypothesis wins."""
     follow_ups: Annotated[list[FollowUp], Field(max_length=8)] = []
     """What to do about it afterwards."""
 
 
-class RestartUnit(ApiModel):
-    """Restart one systemd unit."""
-
-    unit: Annotated[str, StringConstraints(min_length=1, max_length=256)]
-    """The unit's name, for example $(service).service; a template without evidence."""
-    timeout: Duration = "60s"
-    """The least time that the order gets; more, where the unit's own stop and start time-outs need it."""
-
-
-class AnsibleScale(ApiModel):
-    """Change the size of a pool by an Ansible playbook on the control node."""
-
-    playbook: Title
-    """The playbook's path on the control node; a template."""
-    inventory: Title
-    """The inventory's path on the control node."""
-    group: Title
-    """The inventory's group that is the pool, counted by an inventory diagnostic of the same role; a template."""
-    tags: Annotated[list[Label], Field(max_length=8)] = []
-    """Tags of the playbook that are run."""
-    variable: Title
-    """The playbook's variable for the number of instances; a template."""
-    current: Expression
-    """CEL: how many instances there are."""
-    desired: Expression
-    """CEL: how many there shall be; a whole number within the bounds, never clamped."""
-    minimum: Annotated[int, Field(ge=0)]
-    """The fewest instances allowed."""
-    maximum: Expression
-    """CEL: the most instances allowed."""
-    timeout: Duration = "10m"
-    """How long the playbook may take."""
-
-
-class JournalVacuum(ApiModel):
-    """Delete archived journal files that are older than a retention."""
-
-    older_than: DurationTemplate
-    """What is younger is kept: a duration of at least 1h, or $(parameter)."""
-
-
-class Logrotate(ApiModel):
-    """Rotate logs now, whether or not it is time to."""
-
-    config: Template
-    """The absolute path of a logrotate configuration that the host declares; a template without evidence."""
-
-
-class TmpfilesClean(ApiModel):
-    """Delete temporary files by the age that the host's tmpfiles.d configuration gives them."""
-
-
-METHODS = ("journalVacuum", "logrotate", "tmpfilesClean")
-"""Every kind of method, by the name that its field has in YAML."""
-
-
-def _exactly_one(kinds: tuple[str, ...]) -> JSON:
-    return {
-        "rule": f"[{', '.join(f'has(self.{kind})' for kind in kinds)}].filter(x, x).size() == 1",
-        "message": f"give exactly one of {', '.join(kinds[:-1])} or {kinds[-1]}",
-    }
-
-
-class Method(ApiModel):
-    """One way to free disk space."""
-
-    model_config = {"json_schema_extra": {"x-kubernetes-validations": [_exactly_one(METHODS)]}}
-
-    name: Label
-    """The name in packets and reports."""
-    when: Expression
-    """A CEL condition: the method belongs to the packet when it is true."""
-    journal_vacuum: JournalVacuum | None = None
-    """Deletes old journal files."""
-    logrotate: Logrotate | None = None
-    """Rotates logs now."""
-    tmpfiles_clean: TmpfilesClean | None = None
-    """Deletes old temporary files."""
-    timeout: Duration = "5m"
-    """How long it may take."""
-
-    @property
-    def given(self) -> list[str]:
-        """The kinds that are written there; more or less than one cannot be used."""
-        return _given(self, METHODS)
-
-
-class Command(ApiModel):
-    """Run one command line that the host declares, for what no other type of action does."""
-
-    argv: Annotated[list[Template], Field(min_length=1, max_length=32)]
-    """The program by its absolute path and its arguments, each without white space; templates without evidence."""
-    timeout: Duration = "60s"
-    """How long it may take."""
-
-
 class Precondition(Requirement):
-    """Must be true before the packet and again before acting; ``otherwise`` says who is told when it is not."""
+    """Must be true before the packet and again before acting; ``otherwise`` says who is notified when it is not."""
 
     otherwise: Outcome | None = None
-    """Who is told when it is not true, otherwise spec.escalateTo."""
+    """Who is notified when it is not true, otherwise spec.escalateTo."""
 
 
 class Rollback(ApiModel):
-    """The way back if the action makes it worse."""
+    """The rollback if the action makes it worse."""
 
     plan: Prose
     """What to do then, for people; a template."""
@@ -319,51 +231,24 @@ class Approval(ApiModel):
     """How long an approval is waited for, within the bounds of the ActionClass."""
 
 
-ACTION_TYPES = ("restartUnit", "ansibleScale", "methods", "command")
-"""Every type of action, by the name that its field has in YAML."""
-
-_ACTION_RULES: list[JSON] = [
-    _exactly_one(ACTION_TYPES),
-    {
-        "rule": "has(self.methods) == has(self.until)",
-        "message": "methods need until, which says when the rest is skipped, and nothing else has it",
-    },
-    {
-        "rule": "!(has(self.methods) || has(self.command)) || has(self.approval.class)",
-        "message": "name the ActionClass of methods and of a command in approval.class",
-    },
-    {
-        "rule": "has(self.ansibleScale) || !has(self.rollback.offerInverse) || !self.rollback.offerInverse",
-        "message": "only ansibleScale has an inverse that rollback.offerInverse could offer",
-    },
-]
-
-
-class Action(ApiModel):
-    """One way to change state, with all that a person needs to judge it."""
-
-    model_config = {"json_schema_extra": {"x-kubernetes-validations": _ACTION_RULES}}
+class ActionHead(OneOf):
+    """The beginning of an action; what its type adds comes after it, and then what every action has."""
 
     name: Label
     """The name that outcomes use."""
     role: Label = "target"
     """The role of the host that it is carried out on."""
-    restart_unit: RestartUnit | None = None
-    """Restarts one systemd unit."""
-    ansible_scale: AnsibleScale | None = None
-    """Changes the size of a pool."""
-    methods: Annotated[list[Method], Field(min_length=1, max_length=8, json_schema_extra=_BY_NAME)] | None = None
-    """Free disk space, in this order and each at most once, by one approval of all that are admitted."""
-    until: Expression | None = None
-    """CEL: looked at before each method; true skips the rest, unknown stops."""
-    command: Command | None = None
-    """Runs one command line that the host declares."""
-    preconditions: Annotated[list[Precondition], Field(max_length=16, json_schema_extra=_BY_NAME)] = []
+
+
+class Action(ActionHead):
+    """One way to change state, with all that a person needs to decide."""
+
+    preconditions: Annotated[list[Precondition], Field(max_length=16, json_schema_extra=BY_NAME)] = []
     """What must be true besides the guards, the symptom and the hypothesis."""
     risk: Risk
     """What could go wrong, for people."""
     rollback: Rollback
-    """The way back."""
+    """The rollback."""
     approval: Approval
     """Who must agree to what."""
     cooldown: Duration = "30m"
@@ -374,19 +259,9 @@ class Action(ApiModel):
         """The action's type as the API spells it, for example ``restartUnit``."""
         return self.given[0]
 
-    @property
-    def given(self) -> list[str]:
-        """The types that are written there; more or less than one cannot be used."""
-        return _given(self, ACTION_TYPES)
-
-
-def _given(model: ApiModel, kinds: tuple[str, ...]) -> list[str]:
-    fields = {field.alias: name for name, field in type(model).model_fields.items()}
-    return [kind for kind in kinds if getattr(model, fields[kind]) is not None]
-
 
 class Verify(ApiModel):
-    """Every criterion true in every sample across the window, or a human is told."""
+    """Every criterion true in every sample across the window, or the incident is escalated."""
 
     initial_delay: Duration = "10s"
     """From the action's end to the first sample."""
@@ -396,19 +271,19 @@ class Verify(ApiModel):
     """How long every criterion must be true without a break: a duration, or $(parameter)."""
     timeout: Duration
     """From the action's end to giving up."""
-    criteria: Annotated[list[Requirement], Field(min_length=1, max_length=16, json_schema_extra=_BY_NAME)]
+    criteria: Annotated[list[Requirement], Field(min_length=1, max_length=16, json_schema_extra=BY_NAME)]
     """What a good end is."""
-    fail_when: Annotated[list[FailureCondition], Field(max_length=16, json_schema_extra=_BY_NAME)] = []
+    fail_when: Annotated[list[FailureCondition], Field(max_length=16, json_schema_extra=BY_NAME)] = []
     """What is worse than before: any of these being true ends the verification at once."""
     on_failure: Outcome
     """What follows when the criteria did not hold: escalate. Where nothing was done, since the symptom had gone by
-    itself, this is told only if its reason is NotRecovered."""
+    itself, this is reported only if its reason is NotRecovered."""
 
     @property
     def not_recovered(self) -> Escalate | None:
-        """What ``on_failure`` tells where nothing was done; None where it speaks of a fix."""
-        told = self.on_failure.escalate
-        return told if told is not None and told.reason == EscalationReason.NOT_RECOVERED else None
+        """What ``on_failure`` says where nothing was done; None where it speaks of a fix."""
+        escalate = self.on_failure.escalate
+        return escalate if escalate is not None and escalate.reason == EscalationReason.NOT_RECOVERED else None
 
 
 class TestHost(ApiModel):
@@ -423,7 +298,7 @@ class TestHost(ApiModel):
 
 
 class Expectation(ApiModel):
-    """What a case must come to; fields left out are not looked at."""
+    """What a case must come to; fields left out are not compared."""
 
     cause: Label | None = None
     """The hypothesis that wins."""
@@ -474,25 +349,25 @@ class Tests(ApiModel):
 
 
 class Triage(ApiModel):
-    """The half that a Runbook and a TriagePlaybook share: what to look at and how to judge it."""
+    """The half that a Runbook and a TriagePlaybook share: what to observe and how to decide."""
 
     match: Match
     """Which incidents this is for."""
     escalate_to: Annotated[list[Label], Field(min_length=1, max_length=8)] = ["on-call"]
-    """Contacts to tell, where an outcome names none."""
-    roles: Annotated[list[Role], Field(min_length=1, max_length=16, json_schema_extra=_BY_NAME)]
+    """Contacts to notify, where an outcome names none."""
+    roles: Annotated[list[Role], Field(min_length=1, max_length=16, json_schema_extra=BY_NAME)]
     """The parts that hosts play; the first is usually target, the host that the incident is about."""
-    parameters: Annotated[list[Parameter], Field(max_length=32, json_schema_extra=_BY_NAME)] = []
+    parameters: Annotated[list[Parameter], Field(max_length=32, json_schema_extra=BY_NAME)] = []
     """Values that an incident may override."""
-    diagnostics: Annotated[list[Diagnostic], Field(min_length=1, max_length=32, json_schema_extra=_BY_NAME)]
-    """What is looked at, in parallel; expressions see each under its name."""
+    diagnostics: Annotated[list[Diagnostic], Field(min_length=1, max_length=32, json_schema_extra=BY_NAME)]
+    """What is observed, in parallel; expressions see each under its name."""
     variables: Annotated[
         list[Variable], Field(max_length=64, json_schema_extra={"x-kubernetes-list-type": "atomic"})
     ] = []
     """Named expressions, in order: each sees those before it."""
-    guards: Annotated[list[Guard], Field(max_length=16, json_schema_extra=_BY_NAME)] = []
+    guards: Annotated[list[Guard], Field(max_length=16, json_schema_extra=BY_NAME)] = []
     """Judged before everything else."""
-    hypotheses: Annotated[list[Hypothesis], Field(min_length=1, max_length=16, json_schema_extra=_BY_NAME)]
+    hypotheses: Annotated[list[Hypothesis], Field(min_length=1, max_length=16, json_schema_extra=BY_NAME)]
     """The causes that may be behind it."""
     otherwise: Outcome
     """What follows when every hypothesis was refuted: escalate."""
@@ -504,13 +379,14 @@ class RunbookSpec(Triage):
     """How the incident is triaged, fixed after an approval, and verified."""
 
     mode: Literal["Approve", "Observe"] = "Approve"
-    """Approve asks people for an approval; Observe only proposes, and hands over."""
+    """Approve asks people for an approval; Observe only proposes, and escalates."""
     symptom: Identifier
     """The variable that is true while the incident lasts; when false, nothing is acted on."""
-    actions: Annotated[list[Action], Field(max_length=16, json_schema_extra=_BY_NAME)] = []
+    actions: Annotated[list[Action], Field(max_length=16, json_schema_extra=BY_NAME)] = []
     """What hypotheses may lead to."""
-    experiments: Annotated[list[Diagnostic], Field(max_length=8, json_schema_extra=_BY_NAME)] = []
-    """What the debugger may look at, once the decision was made, to tell more of the cause; no expression sees it."""
+    experiments: Annotated[list[Diagnostic], Field(max_length=8, json_schema_extra=BY_NAME)] = []
+    """What the debugger may observe once the decision is made, to find out more about the cause; no expression sees
+    it."""
     verify: Verify
     """When the fix is good."""
 
@@ -548,7 +424,7 @@ class Runbook(Resource):
     validations = _VALIDATIONS
 
     spec: RunbookSpec
-    status: KnowledgeStatus = KnowledgeStatus()
+    status: KnowledgeStatus = Field(default_factory=KnowledgeStatus)
 
 
 class TriagePlaybook(Resource):
@@ -560,4 +436,4 @@ class TriagePlaybook(Resource):
     validations = _VALIDATIONS
 
     spec: TriagePlaybookSpec
-    status: KnowledgeStatus = KnowledgeStatus()
+    status: KnowledgeStatus = Field(default_factory=KnowledgeStatus)

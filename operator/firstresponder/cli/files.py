@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
-from firstresponder.cli.terminal import console
+from firstresponder.cli.views.terminal import console
 from firstresponder.runbooks.manifest import Finding, Manifest, read_manifests
 from firstresponder.runbooks.problem import Problem
 from firstresponder.runbooks.source import Place
 from firstresponder.safety import neutralise
 
-C = TypeVar("C", bound=Callable[..., Any])
 _ENDINGS = (".yaml", ".yml", ".json")
 _LONGEST_LINE = 4096
-
-
-def files_argument(command: C) -> C:
-    """Adds the files to read."""
-    return click.argument(
-        "files",
-        metavar="FILES",
-        nargs=-1,
-        required=True,
-        type=click.Path(exists=True, allow_dash=True),
-        help="Files of one or several YAML documents, folders (their .yaml, .yml and .json files, those in folders "
-        "below them too), or - for the standard input.",
-    )(command)
 
 
 def read_files(files: Sequence[str]) -> tuple[list[Manifest], list[Finding]]:

@@ -10,11 +10,11 @@ from contextlib import suppress
 import click
 
 from firstresponder.api.incident import Incident
-from firstresponder.cli.cluster import Cluster, NoAnswer, Refused, Unreadable
+from firstresponder.cli.kubectl import Cluster, NoAnswer, Refused, Unreadable
 
 _ROUND = 60
 """Seconds that one watch lasts; then the incident is read again, so that a dead connection is noticed."""
-_PATIENCE = 120.0
+_GIVE_UP = 120.0
 """Seconds without an answer after which it is given up: a restart of an API server takes less."""
 _PAUSE = 1.0
 """Seconds between two tries."""
@@ -45,9 +45,9 @@ def states(cluster: Cluster, name: str, seconds: float | None) -> Iterator[Incid
 
 
 def _again(cluster: Cluster, incident: Incident, end: float) -> Incident:
-    """The incident as it is now, however long that takes within our patience, and until the end."""
-    give_up = min(time.monotonic() + _PATIENCE, end)
-    told = False
+    """The incident as it is now, however long that takes within the time-outs, and until the end."""
+    give_up = min(time.monotonic() + _GIVE_UP, end)
+    reported = False
     while True:
         try:
             found = cluster.incident(incident.name)
@@ -56,14 +56,14 @@ def _again(cluster: Cluster, incident: Incident, end: float) -> Incident:
         except (NoAnswer, Refused) as problem:  # an API server that starts refuses before it knows its roles
             if time.monotonic() >= give_up:
                 raise
-            if not told:
+            if not reported:
                 click.echo(f"{problem.message}; trying again", err=True)
-                told = True
+                reported = True
             time.sleep(_PAUSE)
             continue
         if found is None:
             raise _deleted(cluster, incident)
-        if told:
+        if reported:
             click.echo("The API server answers again.", err=True)
         return found
 

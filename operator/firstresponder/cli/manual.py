@@ -87,8 +87,7 @@ class ManualGroup(Manual, click.Group):
         return list(self.commands)
 
     def sections(self, ctx: click.Context) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-        commands = (self.get_command(ctx, name) for name in self.list_commands(ctx))
-        yield "COMMANDS", [(each.name or "", each.get_short_help_str()) for each in commands if each is not None]
+        yield "COMMANDS", [(name, command.get_short_help_str()) for name, command in self.commands.items()]
         yield from super().sections(ctx)
 
 

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
-from firstresponder.api.base import duration_seconds
-from firstresponder.cli import suggest
-
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 C = TypeVar("C", bound=Callable[..., Any])
 
 
@@ -19,40 +18,67 @@ class Span(click.ParamType[float]):
     name = "duration"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from firstresponder.api.base import duration_seconds
+
         try:
             return duration_seconds(value)
         except ValueError as problem:
             self.fail(str(problem), param, ctx)
 
 
+def suggested(what: str) -> Complete:
+    """The words of that function of :mod:`firstresponder.cli.suggest`, which is loaded when they are asked for."""
+
+    def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from firstresponder.cli import suggest
+
+        words: list[CompletionItem] = getattr(suggest, what)(ctx, parameter, incomplete)
+        return words
+
+    return complete
+
+
 timeout_option = click.option(
     "--timeout",
     type=Span(),
     metavar="DURATION",
-    help="Follow for so long at most, for example 30m; otherwise for ever.",
+    help="Follow for at most this long, for example 30m; by default until the end.",
 )
 
 
 def cluster_options(command: C) -> C:
     """Adds --namespace, --kubeconfig and --context."""
     command = click.option(
-        "--context", metavar="NAME", shell_complete=suggest.contexts, help="The kubeconfig's context to use."
+        "--context", metavar="NAME", shell_complete=suggested("contexts"), help="The kubeconfig context to use."
     )(command)
     command = click.option(
         "--kubeconfig",
         metavar="FILE",
         type=click.Path(),
-        help="The kubeconfig file; otherwise $KUBECONFIG or ~/.kube/config.",
+        help="The kubeconfig file; by default $KUBECONFIG or ~/.kube/config.",
     )(command)
     return click.option(
         "-n",
         "--namespace",
         metavar="NS",
-        shell_complete=suggest.namespaces,
-        help="The namespace; otherwise that of the context, otherwise default.",
+        shell_complete=suggested("namespaces"),
+        help="The namespace; by default that of the context, or default.",
     )(command)
 
 
 def incident_argument(command: C) -> C:
     """Adds the name of an incident."""
-    return click.argument("name", shell_complete=suggest.incidents, help="The name of an Incident.")(command)
+    return click.argument("name", shell_complete=suggested("incidents"), help="The name of an Incident.")(command)
+
+
+def files_argument(command: C) -> C:
+    """Adds the files to read."""
+    return click.argument(
+        "files",
+        metavar="FILES",
+        nargs=-1,
+        required=True,
+        type=click.Path(exists=True, allow_dash=True),
+        help="Files of one or several YAML documents, folders (their .yaml, .yml and .json files, those in folders "
+        "below them too), or - for the standard input.",
+    )(command)

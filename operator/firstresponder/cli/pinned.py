@@ -5,9 +5,10 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from firstresponder.api.incident import Incident
-from firstresponder.api.runbook import RunbookSpec, Triage, TriagePlaybookSpec
-from firstresponder.cli.cluster import Cluster, Refused
+from firstresponder.api.runbook import Triage
+from firstresponder.cli.kubectl import Cluster, Refused
 from firstresponder.cli.unreadable import first_problem
+from firstresponder.runbooks.models import RunbookSpec, TriagePlaybookSpec
 from firstresponder.runbooks.revision import holds
 from firstresponder.safety.neutralise import neutralise
 

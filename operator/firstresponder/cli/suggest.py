@@ -16,16 +16,16 @@ import yaml
 from click.shell_completion import CompletionItem
 
 from firstresponder.api.approvalrequest import SELFTEST_NAME, ApprovalRequest
-from firstresponder.api.base import Resource
+from firstresponder.api.base import Resource, is_true_in
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Incident
 from firstresponder.api.runbook import Runbook, TriagePlaybook
-from firstresponder.cli.cluster import Cluster, kubeconfig_files
+from firstresponder.cli.kubectl import Cluster, kubeconfig_files
+from firstresponder.cli.options import Complete
 
-_PATIENCE = (1.0, 2.0)
+_TIMEOUTS = (1.0, 2.0)
 """Seconds to connect and to wait for an answer."""
 
-Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 Words = Iterable[tuple[str, str]]
 """A word, and what it is in a few words."""
 
@@ -34,7 +34,7 @@ def _from_cluster(find: Callable[[Cluster], Words]) -> Complete:
     def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
         given = (ctx.params.get(each) for each in ("kubeconfig", "context", "namespace"))
         try:
-            words = dict(find(Cluster.connect(*given, patience=_PATIENCE)))
+            words = dict(find(Cluster.connect(*given, timeouts=_TIMEOUTS)))
         except Exception:
             return []
         return [CompletionItem(word, help=words[word] or None) for word in sorted(words) if word.startswith(incomplete)]
@@ -53,7 +53,7 @@ def incidents(cluster: Cluster) -> Words:
 def requests(cluster: Cluster) -> Words:
     """The requests that can still be answered."""
     for each in cluster.items(ApprovalRequest):
-        if _name(each) != SELFTEST_NAME and not _closed(each):
+        if _name(each) != SELFTEST_NAME and not is_true_in(each, "Closed"):
             yield _name(each), f"{each['spec']['actionClass']} for incident {each['spec']['incidentRef']['name']}"
 
 
@@ -116,8 +116,3 @@ def _names(cluster: Cluster, kind: type[Resource]) -> Iterator[tuple[str, str]]:
 def _name(each: dict[str, Any]) -> str:
     name: str = each["metadata"]["name"]
     return name
-
-
-def _closed(request: dict[str, Any]) -> bool:
-    conditions = request.get("status", {}).get("conditions", [])
-    return any(each["type"] == "Closed" and each["status"] == "True" for each in conditions)

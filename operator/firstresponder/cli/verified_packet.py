@@ -1,6 +1,6 @@
 """A request's packet, read only if it is exactly what its digest says.
 
-The same checks as the operator's, made again on the reviewer's machine: what is shown is what is approved.
+The same check as the operator's, made again on the reviewer's machine: what is shown is what is approved.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def verified_packet(request: ApprovalRequest) -> DecisionPacket:
 
 
 def _read(content: Any) -> BoundPacket:
-    """The bound part. What cannot be shown whole is not shown at all: it could not be judged."""
+    """The bound part. What cannot be shown whole is not shown at all: nobody could judge it."""
     try:
         bound = BoundPacket.model_validate(content)
     except ValidationError as error:

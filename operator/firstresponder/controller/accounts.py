@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from firstresponder.api.hosts import Account, Host
-from firstresponder.hosts.target import Target
+from firstresponder.hosts.target import SshTarget
 from firstresponder.kube.credentials import Credentials, CredentialsUnusable
 
 
@@ -13,12 +13,13 @@ class Accounts:
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
-    async def observing(self, host: Host) -> Target:
-        """The account that only looks. Raises CredentialsUnusable."""
+    async def observing(self, host: Host) -> SshTarget:
+        """The observing account. Raises CredentialsUnusable."""
         return await self._target(host, host.spec.accounts.observe)
 
-    async def acting(self, host: Host) -> Target:
-        """The account that runs declared actions: opened only for an order, its ledger and its seal.
+    async def acting(self, host: Host) -> SshTarget:
+        """The account that runs declared actions: opened only for an order, its ledger and its seal, and
+        for the periodic proof that it works.
 
         Raises CredentialsUnusable.
         """
@@ -27,7 +28,7 @@ class Accounts:
             raise CredentialsUnusable("NoActingAccount", f"Host {host.name} has no spec.accounts.act")
         return await self._target(host, account)
 
-    async def _target(self, host: Host, account: Account) -> Target:
+    async def _target(self, host: Host, account: Account) -> SshTarget:
         key = await self._credentials.private_key(account.credentials_ref.name, user_namespace=host.namespace)
         spec = host.spec
-        return Target(host.name, spec.address, spec.port, tuple(spec.host_keys), account.user, key)
+        return SshTarget(host.name, spec.address, spec.port, tuple(spec.host_keys), account.user, key)

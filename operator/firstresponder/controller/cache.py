@@ -6,10 +6,23 @@ between two watches is noticed too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from firstresponder.api.base import Resource
+from firstresponder.safety import shown
 
 Body = Mapping[str, Any]
+Heard = Callable[[str, str, Body | None], None]
+"""Hears of each change: namespace, name, and the object as it is now; None when it is gone."""
+
+R = TypeVar("R", bound=Resource)
+
+_log = logging.getLogger(__name__)
 
 
 class Cache:
@@ -19,6 +32,13 @@ class Cache:
         self._bodies: dict[tuple[str, str], dict[str, Body]] = {}
         self._moment = 0
         self._changed: dict[tuple[str, str, str], int] = {}
+        self._listeners: defaultdict[str, list[Heard]] = defaultdict(list)
+        self._parsed: dict[tuple[str, str, str], tuple[Body, Resource | None]] = {}
+        self._lent: set[tuple[str, str]] = set()
+
+    def listen(self, kind: str, heard: Heard) -> None:
+        """Call ``heard`` with every change of that kind from now on."""
+        self._listeners[kind].append(heard)
 
     def get(self, kind: str, namespace: str, name: str) -> Body | None:
         return self._bodies.get((kind, namespace), {}).get(name)
@@ -27,19 +47,40 @@ class Cache:
         """Every object of a kind in a namespace, ordered by name."""
         return [body for _, body in sorted(self._bodies.get((kind, namespace), {}).items())]
 
+    def readable(self, kind: type[R], namespace: str) -> Mapping[str, R]:
+        """The objects of a kind by name as they are now, whatever comes later. Each content is read as its type once,
+        when it is looked at; one that cannot be read is left out, and must not stop incidents."""
+        self._lent.add((kind.__name__, namespace))
+        return _Readable(self._bodies.get((kind.__name__, namespace), {}), lambda body: self._read(kind, body))
+
+    def _read(self, kind: type[R], body: Body) -> R | None:
+        metadata = body["metadata"]
+        key = (kind.__name__, metadata["namespace"], metadata["name"])
+        content, parsed = self._parsed.get(key, (None, None))
+        if content is not body:
+            try:
+                parsed = kind.model_validate(body)
+            except ValidationError as error:
+                _log.warning("%s %s/%s cannot be read: %s", *key, shown(str(error), 500))
+                parsed = None
+            self._parsed[key] = (body, parsed)
+        return parsed if isinstance(parsed, kind) else None
+
     def put(self, kind: str, namespace: str, body: Body) -> None:
         """A watch event: the object is there. One older than what is known already changes nothing."""
         name = body["metadata"]["name"]
         known = self.get(kind, namespace, name)
         if known is not None and _version(known) > _version(body):
             return
-        self._bodies.setdefault((kind, namespace), {})[name] = body
+        self._own(kind, namespace)[name] = body
         self._touch(kind, namespace, name)
+        self._notify(kind, namespace, name)
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """A watch event: the object is gone."""
-        self._bodies.get((kind, namespace), {}).pop(name, None)
+        self._own(kind, namespace).pop(name, None)
         self._touch(kind, namespace, name)
+        self._notify(kind, namespace, name)
 
     def mark(self) -> int:
         """The moment just before a list is asked for; see :meth:`replace`."""
@@ -60,11 +101,49 @@ class Cache:
         self._bodies[kind, namespace] = after
         old = {name: _version(body) for name, body in before.items()}
         new = {name: _version(body) for name, body in after.items()}
-        return {name for name in {*old, *new} if old.get(name) != new.get(name)}
+        changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+        for name in changed:
+            self._notify(kind, namespace, name)
+        return changed
+
+    def _own(self, kind: str, namespace: str) -> dict[str, Body]:
+        """The objects of a kind, to be changed: whoever was lent them keeps them as they were."""
+        bodies = self._bodies.setdefault((kind, namespace), {})
+        if (kind, namespace) in self._lent:
+            self._lent.discard((kind, namespace))
+            bodies = self._bodies[kind, namespace] = dict(bodies)
+        return bodies
 
     def _touch(self, kind: str, namespace: str, name: str) -> None:
         self._moment += 1
         self._changed[kind, namespace, name] = self._moment
+
+    def _notify(self, kind: str, namespace: str, name: str) -> None:
+        body = self.get(kind, namespace, name)
+        if body is None:
+            self._parsed.pop((kind, namespace, name), None)
+        for heard in self._listeners[kind]:
+            heard(namespace, name, body)
+
+
+class _Readable(Mapping[str, R]):
+    """Objects of a kind by name, read when they are looked at."""
+
+    def __init__(self, bodies: Mapping[str, Body], read: Callable[[Body], R | None]) -> None:
+        self._bodies = bodies
+        self._read = read
+
+    def __getitem__(self, name: str) -> R:
+        found = self._read(self._bodies[name])
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in sorted(self._bodies) if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def _version(body: Body) -> int:

@@ -11,22 +11,22 @@ from typing import Any
 
 from firstresponder.api.base import JSON
 from firstresponder.api.command import CommandOutput
-from firstresponder.api.diagnostics import HttpArguments
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Evidence, Unavailable
 from firstresponder.api.ledger import HostInfo
 from firstresponder.controller.accounts import Accounts
 from firstresponder.controller.fetch import fetch
 from firstresponder.evidence.catalogue import PROBES
-from firstresponder.evidence.probe import Context, Unobserved
-from firstresponder.hosts import observe
+from firstresponder.evidence.http import HttpArguments
+from firstresponder.evidence.probe import Context, Reason, Unobserved
 from firstresponder.hosts.errors import HostError
+from firstresponder.hosts.observe import Command
 from firstresponder.hosts.pool import SshPool
-from firstresponder.hosts.target import Target
+from firstresponder.hosts.single_flight import Answer, SingleFlight
+from firstresponder.incident.facts import Observation
 from firstresponder.incident.plan import Observe, ProbeRequest
-from firstresponder.incident.snapshot import Observation
 from firstresponder.kube.credentials import CredentialsUnusable
-from firstresponder.safety import shown
+from firstresponder.safety import has_withheld, publishable, shown
 
 _EXCERPT = 2000
 """Characters of a command's output that are shown to people."""
@@ -46,22 +46,27 @@ class Diagnostics:
         now: Callable[[], datetime],
         fetch: Callable[[str, float, Collection[str]], Awaitable[dict[str, JSON]]] = fetch,
     ) -> None:
-        self._pool = pool
+        self._hosts = SingleFlight(pool, now)
         self._accounts = accounts
         self._now = now
         self._fetch = fetch
 
-    async def observe(self, effect: Observe, hosts: Mapping[str, Host], within: float | None = None) -> Observation:
+    async def observe(
+        self, effect: Observe, hosts: Mapping[str, Host], within: float | None = None, since: float | None = None
+    ) -> Observation:
         """Ask each host who it is, and run its diagnostics there.
 
-        What has not answered ``within`` so many seconds is given up: all of it is over by then. Raises ApiError and
-        Unreachable for the API server alone, which holds the credentials.
+        What has not answered ``within`` so many seconds is given up: all of it is over by then. What others asked
+        counts when it was observed after this began or, where the effect allows it, ``since`` a moment of the event
+        loop's clock. Raises ApiError and Unreachable for the API server alone, which holds the credentials.
         """
-        start = self._now()
-        end = asyncio.get_running_loop().time() + within if within is not None else None
-        looks = (self._look(effect, name, hosts.get(name), end) for name in effect.hosts)
-        addresses = [host.spec.address for host in hosts.values()]
-        own = (self._ask(effect, request, addresses, end) for request in effect.probes if request.host is None)
+        start, began = self._now(), asyncio.get_running_loop().time()
+        end = began + within if within is not None else None
+        since = since if effect.shared and since is not None else began
+        looks = (self._look(effect, name, hosts.get(name), since, end) for name in effect.hosts)
+        by_operator = [request for request in effect.probes if request.host is None]
+        addresses = [host.spec.address for host in hosts.values()] if by_operator else []
+        own = (self._ask(effect, request, addresses, end) for request in by_operator)
         looked, asked = await asyncio.gather(asyncio.gather(*looks), asyncio.gather(*own))
         found = dict(zip(effect.hosts, looked, strict=True))
         by_probe = {each.name: each for each in (*asked, *(each for _, evidence in looked for each in evidence))}
@@ -73,7 +78,7 @@ class Diagnostics:
         )
 
     async def _look(
-        self, effect: Observe, name: str, host: Host | None, end: float | None
+        self, effect: Observe, name: str, host: Host | None, since: float, end: float | None
     ) -> tuple[HostInfo | Unavailable, Sequence[Evidence]]:
         """One host: who it is, then all of its diagnostics at once, by its own clock."""
         requests = [request for request in effect.probes if request.host == name]
@@ -82,12 +87,25 @@ class Diagnostics:
                 raise HostError("HostMissing", f"there is no Host named {name}")
             async with _until(end):
                 target = await self._accounts.observing(host)
-                info = await observe.info(self._pool, target)
+                info = await self._hosts.info(target, since)
         except (HostError, CredentialsUnusable) as problem:
             why = _unavailable(problem.reason, getattr(problem, "message", str(problem)))
             return why, [self._evidence(effect, request, unavailable=why) for request in requests]
-        runs = (self._run(effect, request, target, info, end) for request in requests)
-        return info, await asyncio.gather(*runs)
+        commands: dict[str, Command] = {}
+        refused: dict[str, Evidence] = {}
+        for request in requests:
+            try:
+                commands[request.name] = _command(request, info)
+            except Unobserved as problem:
+                why = _unavailable(problem.reason, problem.message)
+                refused[request.name] = self._evidence(effect, request, unavailable=why)
+            except ValueError as problem:
+                why = _unavailable("BadArgument", str(problem))
+                refused[request.name] = self._evidence(effect, request, unavailable=why)
+        answers = self._hosts.run(target, info, list(commands.values()), since)
+        asked = [request for request in requests if request.name in commands]
+        seen = (self._seen(effect, request, info, answer, end) for request, answer in zip(asked, answers, strict=True))
+        return info, [*refused.values(), *await asyncio.gather(*seen)]
 
     async def _ask(
         self, effect: Observe, request: ProbeRequest, addresses: Collection[str], end: float | None
@@ -95,7 +113,7 @@ class Diagnostics:
         """The operator's own look, at nothing but these addresses."""
         arguments = request.arguments
         if not isinstance(arguments, HttpArguments):
-            raise TypeError(f"{request.name}: {request.probe} is not what the operator looks at itself")
+            raise TypeError(f"{request.name}: {request.probe} is not a diagnostic that the operator runs itself")
         try:
             async with _until(end):
                 seconds = request.timeout or PROBES[request.probe].timeout
@@ -104,50 +122,58 @@ class Diagnostics:
             return self._evidence(effect, request, unavailable=_unavailable(problem.reason, problem.message))
         except Exception as problem:  # servers answer what nobody foresaw, and that must not stop the incident
             return self._unread(effect, request, problem)
-        return self._evidence(effect, request, values=values)
+        return self._evidence(effect, request, values=publishable(values))
 
-    async def _run(
-        self, effect: Observe, request: ProbeRequest, target: Target, info: HostInfo, end: float | None
+    async def _seen(
+        self,
+        effect: Observe,
+        request: ProbeRequest,
+        info: HostInfo,
+        answer: Awaitable[Answer[CommandOutput]],
+        end: float | None,
     ) -> Evidence:
+        """What a diagnostic saw, as of when its answer arrived."""
         probe = PROBES[request.probe]
-        timeout = request.timeout or probe.timeout
-        context = Context(now=info.time, timeout=timeout, not_before=request.not_before)
         try:
-            argv = probe.argv(request.arguments, context)
             async with _until(end):
-                output = await observe.run_diagnostic(
-                    self._pool, target, argv, timeout, probe.max_output, request=probe.request
-                )
+                answered = await answer
         except (Unobserved, HostError) as problem:
             return self._evidence(effect, request, unavailable=_unavailable(problem.reason, problem.message))
-        except ValueError as problem:
-            return self._evidence(effect, request, unavailable=_unavailable("BadArgument", str(problem)))
+        output, time, context = answered.value, answered.time, _context(request, info)
         try:
             values = probe.parse(request.arguments, output, context)
         except Unobserved as problem:
             why = _unavailable(problem.reason, problem.message)
-            excerpt = _excerpt(output) if probe.excerpt else None
-            return self._evidence(effect, request, unavailable=why, excerpt=excerpt, truncated=output.truncated)
+            # Nothing is quoted of what was withheld.
+            excerpt = _excerpt(output) if probe.excerpt and problem.reason != Reason.WITHHELD else None
+            return self._evidence(effect, request, time, unavailable=why, excerpt=excerpt, truncated=output.truncated)
         except Exception as problem:  # hosts print what nobody foresaw, and that must not stop the incident
-            return self._unread(effect, request, problem)
-        # Where the values hold the lines themselves, an excerpt would only repeat them.
-        excerpt = _excerpt(output) if probe.excerpt and "lines" not in values else None
-        return self._evidence(effect, request, values=values, excerpt=excerpt)
+            return self._unread(effect, request, problem, time)
+        # Where the values hold the lines themselves, an excerpt would only repeat them; where a part of them is
+        # withheld, it could reveal that part in another form.
+        published = publishable(values)
+        quotes = probe.excerpt and "lines" not in values and not has_withheld(published)
+        excerpt = _excerpt(output) if quotes else None
+        return self._evidence(effect, request, time, values=published, excerpt=excerpt)
 
-    def _unread(self, effect: Observe, request: ProbeRequest, problem: Exception) -> Evidence:
+    def _unread(
+        self, effect: Observe, request: ProbeRequest, problem: Exception, time: datetime | None = None
+    ) -> Evidence:
         # No traceback: its last line could quote what was read.
         _log.error("what %s saw on %s: %s", request.name, request.host or "the operator", type(problem).__name__)
         why = _unavailable("Unparseable", f"it could not be read: {type(problem).__name__}")
-        return self._evidence(effect, request, unavailable=why)
+        return self._evidence(effect, request, time, unavailable=why)
 
-    def _evidence(self, effect: Observe, request: ProbeRequest, **found: Any) -> Evidence:
+    def _evidence(self, effect: Observe, request: ProbeRequest, time: datetime | None = None, **found: Any) -> Evidence:
+        """What was observed at that time, or just now; ``values`` as they may be published: nobody stores, judges or
+        shows others."""
         return Evidence(
             name=request.name,
             runbook=effect.runbook,
             source=PROBES[request.probe].source if request.host is not None else "operator",
             role=request.role,
             host=request.host,
-            observed_time=self._now(),
+            observed_time=time or self._now(),
             **{name: value for name, value in found.items() if value is not None},
         )
 
@@ -162,6 +188,20 @@ async def _until(end: float | None) -> AsyncIterator[None]:
         if limit.expired():
             raise HostError("TimedOut", "no answer within the time that all of them had together") from None
         raise
+
+
+def _context(request: ProbeRequest, info: HostInfo) -> Context:
+    timeout = request.timeout or PROBES[request.probe].timeout
+    return Context(now=info.time, timeout=timeout, not_before=request.not_before)
+
+
+def _command(request: ProbeRequest, info: HostInfo) -> Command:
+    """What the host is asked to run. Raises Unobserved, and ValueError for what cannot be sent."""
+    probe, context = PROBES[request.probe], _context(request, info)
+    argv = probe.argv(request.arguments, context)
+    command = Command(tuple(argv), context.timeout, probe.max_output, probe.request)
+    command.check()
+    return command
 
 
 def _unavailable(reason: str, message: str) -> Unavailable:

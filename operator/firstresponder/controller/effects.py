@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
 from firstresponder.api.approvalrequest import ApprovalRequest
-from firstresponder.api.base import with_condition
+from firstresponder.api.base import conditions_with
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Incident, IncidentSpec, IncidentStatus
 from firstresponder.api.ledger import LedgerAnswer, PreviewAnswer
 from firstresponder.controller.accounts import Accounts
+from firstresponder.controller.cache import Cache
 from firstresponder.controller.diagnostics import Diagnostics
-from firstresponder.controller.knowledge import Knowledge
+from firstresponder.controller.pins import Pins
+from firstresponder.controller.related import kept
 from firstresponder.hosts import ledger
 from firstresponder.hosts.pool import SshPool
-from firstresponder.hosts.target import Target
+from firstresponder.hosts.target import SshTarget
+from firstresponder.incident.facts import Gate, Observation
 from firstresponder.incident.plan import (
     AskLedger,
     CloseRequest,
@@ -32,43 +36,50 @@ from firstresponder.incident.plan import (
     MarkIncorrect,
     Observe,
     Pin,
+    ReadIncident,
     RunPreview,
     Seal,
     SendOrder,
 )
-from firstresponder.incident.recur import recurred
-from firstresponder.incident.snapshot import Gate, Observation
 from firstresponder.kube.credentials import CredentialsUnusable
 from firstresponder.kube.errors import AlreadyExists
 from firstresponder.kube.events import Events
 from firstresponder.kube.gate import ApprovalGate
 from firstresponder.kube.resources import Resources
-from firstresponder.kube.revisions import Revisions
-from firstresponder.runbooks.revision import holds
 
 
 class ClusterEffects:
     """What changes in the cluster. Every method may raise ApiError (Conflict above all) and Unreachable."""
 
     def __init__(
-        self, resources: Resources, revisions: Revisions, events: Events, gate: ApprovalGate, knowledge: Knowledge
+        self,
+        resources: Resources,
+        pins: Pins,
+        events: Events,
+        gate: ApprovalGate,
+        cache: Cache,
     ) -> None:
+        self._cache = cache
         self._resources = resources
-        self._revisions = revisions
+        self._pins = pins
         self._events = events
         self._gate = gate
-        self._knowledge = knowledge
 
     async def write_status(self, incident: Incident, status: IncidentStatus) -> None:
-        """Only over the incident that the decision was made on."""
-        await self._resources.write_status(Incident, incident.metadata, incident.status, status)
+        """Only over the incident that the decision was made on.
+
+        What is written is in the cache before anything else happens: of two incidents with the same fix, the one that
+        is written later must know of the other.
+        """
+        written = await self._resources.write_status(Incident, incident.metadata, incident.status, status)
+        self._cache.put(Incident.__name__, incident.namespace, kept(written))
 
     async def record(self, incident: Incident, event: Event, now: datetime) -> None:
         await self._events.record(
-            incident, now, event.reason, event.message, warning=event.warning, occasion=event.occasion
+            incident, now, event.reason, event.message, warning=event.warning, dedup_key=event.dedup_key
         )
 
-    async def tell_stuck(self, namespace: str, name: str, message: str, now: datetime) -> None:
+    async def record_stuck(self, namespace: str, name: str, message: str, now: datetime) -> None:
         """An Event about an incident that cannot go on, perhaps because it cannot even be read."""
         metadata = await self._resources.metadata(Incident, namespace, name)
         if metadata is not None:
@@ -77,22 +88,12 @@ class ClusterEffects:
             await self._events.record(about, now, "Stuck", message, warning=True)
 
     async def pin(self, incident: Incident, effect: Pin) -> None:
-        """Store the revision if it is not stored yet, and make the incident one of its owners.
-
-        A revision that holds something else is left alone; the next look finds it out.
-        """
-        source = self._knowledge.source_of(effect.kind, effect.revision, incident.namespace)
-        if source is None:
-            return
-        runbook, revision = source
-        stored = await self._revisions.ensure(revision.name, revision.data, runbook)
-        if stored is not None and holds(stored.data, revision.digest):
-            await self._revisions.add_owner(stored, incident)
+        await self._pins.pin(incident, effect)
 
     async def create_request(self, incident: Incident, effect: CreateRequest) -> None:
         """Whether one that exists already is ours is decided at the next look."""
         with contextlib.suppress(AlreadyExists):
-            await self._resources.create(ApprovalRequest, incident, effect.name, effect.spec)
+            await self._resources.create(ApprovalRequest, incident.namespace, effect.name, effect.spec, owner=incident)
 
     async def consume(self, effect: Consume, now: datetime) -> None:
         """Only over the request that was judged: a review that races in makes this a Conflict."""
@@ -106,14 +107,12 @@ class ClusterEffects:
         request = _with(request, "Closed", "True", effect.reason, message, now)
         await self._write_request(effect.request, request)
 
-    async def mark_incorrect(self, incident: Incident, effect: MarkIncorrect, now: datetime) -> None:
-        """Nothing where the other incident is gone, or says so already."""
-        other = await self._resources.get(Incident, incident.namespace, effect.name)
-        if other is None or other.metadata.uid != effect.uid:
-            return
-        status = recurred(other.status, incident, effect.message, now)
-        if status != other.status:
-            await self._resources.write_status(Incident, other.metadata, other.status, status)
+    async def read_incident(self, namespace: str, effect: ReadIncident) -> Incident | None:
+        return await self._resources.get(Incident, namespace, effect.name)
+
+    async def mark_incorrect(self, effect: MarkIncorrect) -> None:
+        earlier = effect.earlier
+        await self._resources.write_status(Incident, earlier.metadata, earlier.status, effect.status)
 
     async def check_gate(self, namespace: str) -> Gate:
         problems = await self._gate.problems(namespace)
@@ -137,8 +136,9 @@ class HostEffects:
         self._accounts = accounts
         self._diagnostics = diagnostics
 
-    async def observe(self, effect: Observe, hosts: Mapping[str, Host]) -> Observation:
-        return await self._diagnostics.observe(effect, hosts)
+    async def observe(self, effect: Observe, hosts: Mapping[str, Host], known: float) -> Observation:
+        """``known``: since when the incident is, by the event loop's clock."""
+        return await self._diagnostics.observe(effect, hosts, since=known)
 
     async def experiment(self, effect: Experiment, hosts: Mapping[str, Host]) -> Observation:
         return await self._diagnostics.observe(effect.observe, hosts, within=effect.seconds)
@@ -157,9 +157,24 @@ class HostEffects:
 
     async def ask_ledger(self, effect: AskLedger, hosts: Mapping[str, Host]) -> LedgerAnswer:
         target = await self._acting(effect.host, hosts)
-        if isinstance(target, str):
-            return LedgerAnswer(error=target)
-        return await ledger.status(self._pool, target, effect.attempt_id)
+        answer = (
+            LedgerAnswer(error=target)
+            if isinstance(target, str)
+            else await ledger.status(self._pool, target, effect.attempt_id)
+        )
+        return answer if answer.state is not None else await self._observed(effect, hosts, answer)
+
+    async def _observed(self, effect: AskLedger, hosts: Mapping[str, Host], unanswered: LedgerAnswer) -> LedgerAnswer:
+        """The answer to the observing account where the acting account got none, with why that got none."""
+        host = hosts.get(effect.host)
+        if host is None:
+            return unanswered
+        try:
+            target = await self._accounts.observing(host)
+        except CredentialsUnusable:
+            return unanswered
+        answer = await ledger.status_as_observer(self._pool, target, effect.attempt_id)
+        return replace(answer, error=unanswered.error) if answer.by_observer else unanswered
 
     async def seal(self, effect: Seal, hosts: Mapping[str, Host]) -> LedgerAnswer:
         target = await self._acting(effect.host, hosts)
@@ -167,7 +182,7 @@ class HostEffects:
             return LedgerAnswer(error=target)
         return await ledger.seal(self._pool, target, effect.attempt_id)
 
-    async def _acting(self, name: str, hosts: Mapping[str, Host]) -> Target | str:
+    async def _acting(self, name: str, hosts: Mapping[str, Host]) -> SshTarget | str:
         """The acting account, or why it cannot be used."""
         host = hosts.get(name)
         if host is None:
@@ -181,7 +196,7 @@ class HostEffects:
 def _with(
     request: ApprovalRequest, kind: str, value: Literal["True", "False"], reason: str, message: str, now: datetime
 ) -> ApprovalRequest:
-    conditions = with_condition(
+    conditions = conditions_with(
         request.status.conditions, kind, value, reason, message, generation=request.metadata.generation, now=now
     )
     return request.model_copy(update={"status": request.status.model_copy(update={"conditions": conditions})})

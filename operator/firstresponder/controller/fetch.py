@@ -1,6 +1,6 @@
 """The GET that the operator makes itself: bounded in time and bytes, and never to where only the operator can go.
 
-A runbook's URL is filled in from an incident, so it must not open a door: only Hosts of the incident's namespace are
+A runbook's URL is filled in from an incident, so it must not be a way out: only Hosts of the incident's namespace are
 asked, by the one address that their name was resolved to. Redirects are not followed, no proxy or credential of the
 operator is used, and nothing of an answer (a cookie) is there at the next look.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import aiohttp
@@ -40,8 +41,9 @@ async def fetch(
     ``hosts`` are the addresses, and DNS names, that may be asked; ``elsewhere`` says of one of them whether it is
     another machine at all, for a name may lead anywhere. Raises Unobserved when the URL cannot be used.
     """
+    progress = _Progress()
     try:
-        return answer(await _get(require_url(url), seconds, _Door(hosts, elsewhere)))
+        return answer(await _get(require_url(url), seconds, _Door(hosts, elsewhere), progress))
     except _NotAllowed as where:
         text = (
             f"url: leads to {where}, and the operator asks only Hosts of this namespace that are other machines: use "
@@ -49,11 +51,21 @@ async def fetch(
         )
         raise Unobserved(Reason.NOT_ALLOWED, text) from None
     except aiohttp.InvalidURL:
-        raise Unobserved(Reason.BAD_ARGUMENT, "url: cannot be read") from None
+        raise Unobserved(Reason.BAD_ARGUMENT, "cannot be read", "url") from None
     except (TimeoutError, aiohttp.ClientError) as problem:  # of which a bad certificate is a ValueError too
-        return no_answer(next(error for kind, error in _ERRORS if isinstance(problem, kind)))
+        error = next(error for kind, error in _ERRORS if isinstance(problem, kind))
+        return no_answer(error, connected=progress.connected or error in _SAID_BY_A_SERVER, begun=progress.begun)
     except (ValueError, LookupError):  # what the libraries make of labels that are empty, too long, or a wildcard
-        raise Unobserved(Reason.BAD_ARGUMENT, "url: cannot be read") from None
+        raise Unobserved(Reason.BAD_ARGUMENT, "cannot be read", "url") from None
+
+
+@dataclass
+class _Progress:
+    """How far a request came."""
+
+    connected: bool = False
+    begun: bool = False
+    """Whether the status of an answer came."""
 
 
 class _Door(AbstractResolver):
@@ -114,19 +126,26 @@ def _address_or_none(text: str) -> IPv4Address | IPv6Address | None:
         return None
 
 
-async def _get(url: str, seconds: float, door: _Door) -> Reply:
+async def _get(url: str, seconds: float, door: _Door, progress: _Progress) -> Reply:
+    async def note_connection(*_: object) -> None:
+        progress.connected = True
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(note_connection)
     clock = asyncio.get_running_loop().time
     start = clock()
     async with (
         aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(force_close=True, resolver=door, socket_factory=door.socket_for),
             timeout=aiohttp.ClientTimeout(total=seconds),
+            trace_configs=[trace],
             # Nothing is unpacked: a small answer could become a large one.
             auto_decompress=False,
             headers={"Accept": "*/*", "Accept-Encoding": "identity"},
         ) as session,
         session.get(url, allow_redirects=False) as response,
     ):
+        progress.begun = True
         body = bytearray()
         async for chunk in response.content.iter_chunked(BODY_LIMIT):
             body += chunk
@@ -146,3 +165,5 @@ _ERRORS: tuple[tuple[type[Exception], str], ...] = (  # the first that fits
     (aiohttp.ClientError, "BadReply"),
 )
 """The words of the probe for what keeps an answer away."""
+_SAID_BY_A_SERVER = {"TlsFailed", "ConnectionClosed", "BadReply"}
+"""Those of them that nobody says before there is a connection."""

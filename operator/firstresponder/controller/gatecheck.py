@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 
 from firstresponder.controller.keys import Key
@@ -19,15 +20,15 @@ class GateCheck:
     Nothing acts on this knowledge: before each action the gate is tested again.
     """
 
-    def __init__(self, gate: ApprovalGate) -> None:
+    def __init__(self, gate: ApprovalGate, namespaces: Sequence[str]) -> None:
         self._gate = gate
-        self.problems: dict[str, tuple[str, ...]] = {}
+        self.problems: dict[str, tuple[str, ...]] = dict.fromkeys(namespaces, ("not tested yet",))
 
     async def reconcile(self, key: Key) -> timedelta:
         found = await self._gate.problems(key.namespace)
         if found:
             _log.error("%s: the approval gate does not hold, nothing is acted on: %s", key, "; ".join(found))
-        elif self.problems.get(key.namespace, ("not tested yet",)):
+        elif self.problems[key.namespace]:
             _log.info("%s: the approval gate holds", key)
         self.problems[key.namespace] = found
         return INTERVAL

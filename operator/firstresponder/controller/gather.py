@@ -1,4 +1,4 @@
-"""From the world to a snapshot: everything that a decision may look at, in one frozen value.
+"""From the world to a snapshot: everything that a decision may read, in one frozen value.
 
 What a decision to act rests on (the incident, its request, its pinned revision) is read from the API server at
 every pass; the rest comes from the cache, after it was refreshed for a new incident.
@@ -6,54 +6,29 @@ every pass; the rest comes from the cache, after it was refreshed for a new inci
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable
 
 from pydantic import ValidationError
 
 from firstresponder.api.actionclass import ActionClass
 from firstresponder.api.approvalrequest import ApprovalRequest
-from firstresponder.api.base import Resource
 from firstresponder.api.escalationpolicy import EscalationPolicy
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Incident, Phase, RevisionReference
-from firstresponder.api.ledger import LedgerAnswer, PreviewAnswer
-from firstresponder.api.runbook import RunbookSpec, Triage, TriagePlaybookSpec
+from firstresponder.api.runbook import Match, Triage
 from firstresponder.controller.cache import Cache
 from firstresponder.controller.keys import Key
-from firstresponder.controller.knowledge import Knowledge
-from firstresponder.controller.neighbours import neighbour
+from firstresponder.controller.related import RelatedIndex
 from firstresponder.controller.relist import Relist
-from firstresponder.incident.snapshot import CatalogueEntry, Gate, Observation, Revision, Sample, Snapshot
+from firstresponder.controller.runbook_catalogue import RunbookCatalogue
+from firstresponder.incident.facts import Facts, Sample
+from firstresponder.incident.snapshot import CatalogueEntry, Revision, Snapshot
 from firstresponder.kube.resources import Resources
 from firstresponder.kube.revisions import ControllerRevision, Revisions
+from firstresponder.runbooks.models import RunbookSpec, TriagePlaybookSpec
 from firstresponder.runbooks.revision import holds
 
 _POLICY = "default"
-_log = logging.getLogger(__name__)
-
-R = TypeVar("R", bound=Resource)
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the effects of one pass brought back. They are of one version of the incident and good for no other: what
-    was seen, previewed or answered before somebody changed it must not be taken for an answer to what it asks now."""
-
-    version: str = ""
-    """The resourceVersion of the incident that asked; empty when nothing was asked yet."""
-    pinned: str | None = None
-    """The revision that was just pinned, before status names it."""
-    gate: Gate | None = None
-    observation: Observation | None = None
-    experiments: Observation | None = None
-    preview: PreviewAnswer | None = None
-    marked_incorrect: str = ""
-    ledger: LedgerAnswer | None = None
-    refusal: str = ""
-    sealing: bool = False
 
 
 class Gatherer:
@@ -63,15 +38,17 @@ class Gatherer:
         self,
         operator: str,
         cache: Cache,
-        knowledge: Knowledge,
+        catalogue: RunbookCatalogue,
         relist: Relist,
+        related: RelatedIndex,
         resources: Resources,
         revisions: Revisions,
     ) -> None:
         self._operator = operator
         self._cache = cache
-        self._knowledge = knowledge
+        self._catalogue = catalogue
         self._relist = relist
+        self._related = related
         self._resources = resources
         self._revisions = revisions
 
@@ -85,10 +62,13 @@ class Gatherer:
         if status.phase == Phase.PENDING and facts == Facts():
             # The choice of a runbook is made once. Watches of different kinds are not in step, so the cache may
             # not have heard yet of a Runbook or Host that was applied together with the incident.
-            await self._relist.knowledge(namespace)
-        catalogue = self._knowledge.catalogue("Runbook", namespace)
-        playbooks = self._knowledge.catalogue("TriagePlaybook", namespace)
-        policies = {policy.name: policy for policy in self._parsed(EscalationPolicy, namespace)}
+            await self._relist.cached_kinds(namespace)
+        catalogue: tuple[CatalogueEntry, ...] = ()
+        playbooks: tuple[CatalogueEntry, ...] = ()
+        if (wanted := _chosen_from(incident)) is not None:
+            catalogue = await self._catalogue.entries("Runbook", namespace, wanted)
+            playbooks = await self._catalogue.entries("TriagePlaybook", namespace, wanted)
+        policy = self._cache.readable(EscalationPolicy, namespace).get(_POLICY)
         return Snapshot(
             incident=incident,
             operator=self._operator,
@@ -100,23 +80,12 @@ class Gatherer:
             revision=await self._revision(
                 incident, status.runbook_revision_ref or _named(catalogue, facts.pinned), RunbookSpec
             ),
-            hosts={host.name: host for host in self._parsed(Host, namespace)},
+            hosts=self._cache.readable(Host, namespace),
             request=await self._request(incident),
-            action_classes={each.name: each for each in self._parsed(ActionClass, namespace)},
-            policy=policies[_POLICY].spec if _POLICY in policies else None,
-            neighbours=tuple(
-                neighbour(each)
-                for each in self._cache.all(Incident.__name__, namespace)
-                if each["metadata"]["name"] != key.name
-            ),
-            gate=facts.gate,
-            observation=facts.observation,
-            experiments=facts.experiments,
-            preview=facts.preview,
-            marked_incorrect=facts.marked_incorrect,
-            ledger=facts.ledger,
-            refusal=facts.refusal,
-            sealing=facts.sealing,
+            action_classes=self._cache.readable(ActionClass, namespace),
+            policy=policy.spec if policy is not None else None,
+            related=self._related.of(namespace),
+            facts=facts,
             samples=samples,
         )
 
@@ -140,13 +109,18 @@ class Gatherer:
         spec, problem = _checked(stored, reference, kind)
         return Revision(reference, spec, problem, owned=stored.is_owned_by(incident.metadata.uid))
 
-    def _parsed(self, kind: type[R], namespace: str) -> Iterator[R]:
-        """The objects of a kind that can be read; one that cannot is left out and must not stop incidents."""
-        for body in self._cache.all(kind.__name__, namespace):
-            try:
-                yield kind.model_validate(body)
-            except ValidationError as error:
-                _log.error("%s %s/%s cannot be read: %s", kind.__name__, namespace, body["metadata"]["name"], error)
+
+def _chosen_from(incident: Incident) -> Callable[[str, Match], bool] | None:
+    """Which runbooks an incident may still be handled by, by name and match; None where that is settled."""
+    spec, status = incident.spec, incident.status
+    if status.runbook_revision_ref is not None or status.phase not in {Phase.PENDING, Phase.TRIAGING}:
+        return None
+    if status.playbook_revision_ref is not None:  # any cause that it finds may name any runbook
+        return lambda _name, _match: True
+    if spec.runbook_ref is not None:
+        named = spec.runbook_ref.name
+        return lambda name, _: name == named
+    return lambda _, match: match.is_for(spec.type, spec.alert.name if spec.alert is not None else None)
 
 
 def _named(entries: tuple[CatalogueEntry, ...], revision: str | None) -> RevisionReference | None:

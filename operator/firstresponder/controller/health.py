@@ -1,42 +1,27 @@
-"""Liveness and readiness over HTTP: whether keys are still being worked on, and whether the approval gate holds."""
+"""Liveness and readiness over HTTP, and whatever else is served alongside them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import socket
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from aiohttp import web
 
-STUCK_SECONDS = 180.0
-"""Recurring duties end every minute, well or not; when none has for so long, the process hangs."""
+STALLED_SECONDS = 1800.0
+"""Work on one key without progress for so long hangs. Longer than whatever is only slow: 64 keys may each wait for the
+judgement of a runbook, one after another, 15 s each; a long list may come in pages that take 30 s each."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _log = logging.getLogger(__name__)
 
 
-async def serve(
-    port: int,
-    last_end: Callable[[], float],
-    gate_problems: Callable[[], Mapping[str, tuple[str, ...]]],
-) -> None:
-    """Answer ``/healthz`` and ``/readyz`` until cancelled. ``last_end`` is by the monotonic clock."""
-
-    async def alive(_: web.Request) -> web.Response:
-        age = time.monotonic() - last_end()
-        return web.Response(status=200 if age < STUCK_SECONDS else 503, text=f"last reconcile ended {age:.0f} s ago\n")
-
-    async def ready(_: web.Request) -> web.Response:
-        lines = [
-            f"approval gate in {namespace}: {problem}\n"
-            for namespace, problems in sorted(gate_problems().items())
-            for problem in problems
-        ]
-        return web.Response(status=503 if lines else 200, text="".join(lines) or "ready\n")
-
+async def serve(port: int, routes: Mapping[str, Handler]) -> None:
+    """Answer GET for each path of ``routes`` until cancelled."""
     application = web.Application()
-    application.add_routes([web.get("/healthz", alive), web.get("/readyz", ready)])
+    application.add_routes([web.get(path, handler) for path, handler in routes.items()])
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:
@@ -46,6 +31,27 @@ async def serve(
         await asyncio.Event().wait()
     finally:
         await runner.cleanup()
+
+
+def liveness(stalled_seconds: Callable[[], float]) -> Handler:
+    """Alive is who answers at all, and has no work at hand that has stood still for too long; who has none is alive."""
+
+    async def alive(_: web.Request) -> web.Response:
+        seconds = stalled_seconds()
+        status = 200 if seconds < STALLED_SECONDS else 503
+        return web.Response(status=status, text=f"longest work without progress: {seconds:.0f} s\n")
+
+    return alive
+
+
+def readiness(problems: Callable[[], Sequence[str]]) -> Handler:
+    """Ready is who has no problem."""
+
+    async def ready(_: web.Request) -> web.Response:
+        found = problems()
+        return web.Response(status=503 if found else 200, text="".join(f"{each}\n" for each in found or ["ready"]))
+
+    return ready
 
 
 def _listen(port: int) -> socket.socket:

@@ -13,5 +13,11 @@ class Key:
     namespace: str
     name: str = ""
 
+    @property
+    def fields(self) -> dict[str, str]:
+        """What the log says of it, such as ``namespace`` and ``incident``."""
+        fields = {"namespace": self.namespace}
+        return {**fields, self.kind.lower(): self.name} if self.name else fields
+
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}" if self.name else f"{self.kind} {self.namespace}"

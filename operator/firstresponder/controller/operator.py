@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from firstresponder.controller import health, wiring
+from firstresponder import logs
+from firstresponder.api.approvalrequest import ApprovalRequest
+from firstresponder.api.incident import Incident
+from firstresponder.controller import health, watches
 from firstresponder.controller.accounts import Accounts
 from firstresponder.controller.cache import Cache
 from firstresponder.controller.diagnostics import Diagnostics
@@ -18,10 +21,14 @@ from firstresponder.controller.gatecheck import GateCheck
 from firstresponder.controller.gather import Gatherer
 from firstresponder.controller.hosts import HostReconciler
 from firstresponder.controller.incidents import IncidentReconciler
+from firstresponder.controller.judge import Judge
 from firstresponder.controller.keys import Key
-from firstresponder.controller.knowledge import Knowledge, KnowledgeReconciler
-from firstresponder.controller.queue import Queue
-from firstresponder.controller.relist import INCIDENTS_INTERVAL, KNOWLEDGE_INTERVAL, Relist
+from firstresponder.controller.observer import LogObserver
+from firstresponder.controller.pins import Pins
+from firstresponder.controller.related import RelatedIndex
+from firstresponder.controller.relist import CACHED_KINDS_INTERVAL, Relist
+from firstresponder.controller.runbook_catalogue import RunbookCatalogue, RunbookReconciler
+from firstresponder.controller.stores import IncidentStore, RequestStore
 from firstresponder.hosts.pool import SshPool
 from firstresponder.kube import preflight
 from firstresponder.kube.client import Client
@@ -31,14 +38,16 @@ from firstresponder.kube.errors import ApiError, Conflict, Unreachable
 from firstresponder.kube.events import Events
 from firstresponder.kube.gate import ApprovalGate
 from firstresponder.kube.permissions import OPERATOR_NAMESPACE, OPERATOR_USER
-from firstresponder.kube.resources import Resources
+from firstresponder.kube.reflector import reflect
+from firstresponder.kube.resources import Resources, path_of
 from firstresponder.kube.revisions import Revisions
+from firstresponder.workqueue import workers
+from firstresponder.workqueue.queue import Queue
 
 _WORKERS = 64
 """Keys worked on at once. One that waits for a host holds a place, so there are more than processors."""
 _GATE = "ApprovalGate"
-_KNOWLEDGE = "Knowledge"
-_INCIDENTS = "Incidents"
+_CACHED_KINDS = "CachedKinds"
 _AFTER_CONFLICT = timedelta(seconds=0.5)
 _KINDS_INTERVAL = timedelta(seconds=20)
 
@@ -71,43 +80,49 @@ async def run(options: Options) -> None:
     """Run until SIGTERM or SIGINT.
 
     Raises NotReady when the cluster is not prepared; ApiError or Unreachable when the API server is lost at the
-    start; KindGone, or what made kopf give up, later. The supervisor then starts the operator anew.
+    start; KindGone, or what made kopf give up, later. The supervisor then starts the operator again.
     """
     async with contextlib.AsyncExitStack() as stack:
-        client = Client(options.connection)
+        observer = LogObserver()
+        client = Client(options.connection, observer)
         stack.push_async_callback(client.close)
         if missing := await preflight.missing(client, options.namespaces):
             raise NotReady(missing)
-        pool = SshPool()
+        pool = SshPool(observer)
         stack.push_async_callback(pool.close)
-        await _Operator(options, client, pool).run()
+        judge = Judge()
+        stack.push_async_callback(judge.close)
+        await _Operator(options, client, pool, judge, Queue(observer)).run()
 
 
 class _Operator:
     """Everything of one running operator."""
 
-    def __init__(self, options: Options, client: Client, pool: SshPool) -> None:
+    def __init__(self, options: Options, client: Client, pool: SshPool, judge: Judge, queue: Queue[Key]) -> None:
         self._options = options
         self._client = client
-        self._queue: Queue[Key] = Queue(self._reconcile, workers=_WORKERS)
+        self._queue = queue
         self._cache = Cache()
+        self._cache_is_whole = False
         resources, revisions = Resources(client), Revisions(client)
         accounts = Accounts(Credentials(client, OPERATOR_NAMESPACE))
         gate = ApprovalGate(client, OPERATOR_USER)
-        knowledge = Knowledge(self._cache)
-        self._relist = Relist(self._cache, resources, self._queue.add)
-        self._gate_check = GateCheck(gate)
+        catalogue = RunbookCatalogue(self._cache, judge)
+        related = RelatedIndex(self._cache, queue.add)
+        self._relist = Relist(self._cache, resources, queue.add)
+        self._incidents = {each: IncidentStore(self._cache, each, queue.add) for each in options.namespaces}
+        self._gate_check = GateCheck(gate, options.namespaces)
         incidents = IncidentReconciler(
-            Gatherer(OPERATOR_USER, self._cache, knowledge, self._relist, resources, revisions),
-            ClusterEffects(resources, revisions, Events(client), gate, knowledge),
+            Gatherer(OPERATOR_USER, self._cache, catalogue, self._relist, related, resources, revisions),
+            ClusterEffects(resources, Pins(revisions, catalogue), Events(client), gate, self._cache),
             HostEffects(pool, accounts, Diagnostics(pool, accounts, _now)),
+            queue.progressed,
             _now,
         )
-        authoring = KnowledgeReconciler(self._cache, knowledge, resources, revisions)
+        authoring = RunbookReconciler(self._cache, catalogue, resources, revisions)
         self._reconcilers: dict[str, Reconcile] = {
             _GATE: self._gate_check.reconcile,
-            _KNOWLEDGE: self._relist.reconcile_knowledge,
-            _INCIDENTS: self._relist.reconcile_incidents,
+            _CACHED_KINDS: self._relist.reconcile_cached_kinds,
             "Incident": incidents.reconcile,
             "Runbook": authoring.reconcile,
             "TriagePlaybook": authoring.reconcile,
@@ -115,27 +130,50 @@ class _Operator:
         }
 
     async def run(self) -> None:
-        for namespace in self._options.namespaces:
-            # Before anything is decided the cache is whole.
-            await self._relist.knowledge(namespace)
-            await self._relist.incidents(namespace)
-            self._queue.add(Key(_GATE, namespace))
-            self._queue.add_after(Key(_KNOWLEDGE, namespace), KNOWLEDGE_INTERVAL)
-            self._queue.add_after(Key(_INCIDENTS, namespace), INCIDENTS_INTERVAL)
-        handlers = wiring.registry(self._options.connection, self._cache, self._queue.add)
-        parts = [
-            self._queue.run(),
-            wiring.watch(handlers, self._options.namespaces),
-            _until_a_kind_is_gone(self._client),
-        ]
+        parts = [self._respond(), _until_a_kind_is_gone(self._client)]
         if self._options.health_port is not None:
-            parts.append(
-                health.serve(self._options.health_port, lambda: self._queue.last_end, lambda: self._gate_check.problems)
-            )
-        _log.info("watching %s as %s", ", ".join(self._options.namespaces), OPERATOR_USER)
+            routes = {
+                "/healthz": health.liveness(self._queue.stalled_seconds),
+                "/readyz": health.readiness(lambda: tuple(self._not_ready())),
+            }
+            parts.append(health.serve(self._options.health_port, routes))
         await _until_one_ends([asyncio.create_task(part) for part in parts])
 
+    async def _respond(self) -> None:
+        """Work on what the watches and the recurring duties put on the queue."""
+        handlers = watches.registry(self._options.connection, self._cache, self._queue.add)
+        parts = [self._work(), watches.watch(handlers, self._options.namespaces)]
+        for namespace in self._options.namespaces:
+            incidents = self._incidents[namespace]
+            requests = RequestStore(self._cache, namespace, self._queue.add)
+            parts.append(reflect(self._client, path_of(Incident, namespace), incidents))
+            parts.append(self._reflect_requests(namespace, incidents, requests))
+        await _until_one_ends([asyncio.create_task(part) for part in parts])
+
+    async def _reflect_requests(self, namespace: str, incidents: IncidentStore, requests: RequestStore) -> None:
+        await incidents.listed.wait()  # a request of an incident that is over is nothing to look at
+        await reflect(self._client, path_of(ApprovalRequest, namespace), requests)
+
+    async def _work(self) -> None:
+        for namespace in self._options.namespaces:
+            # Before anything is decided the cache is whole.
+            await self._relist.cached_kinds(namespace)
+            await self._incidents[namespace].listed.wait()
+            self._queue.add(Key(_GATE, namespace))
+            self._queue.add_after(Key(_CACHED_KINDS, namespace), CACHED_KINDS_INTERVAL)
+        self._cache_is_whole = True
+        _log.info("watching %s as %s", ", ".join(self._options.namespaces), OPERATOR_USER)
+        await workers.run(self._queue, self._reconcile, workers=_WORKERS)
+
+    def _not_ready(self) -> Iterator[str]:
+        if not self._cache_is_whole:
+            yield "the first lists are not complete"
+        for namespace, problems in self._gate_check.problems.items():
+            for problem in problems:
+                yield f"approval gate in {namespace}: {problem}"
+
     async def _reconcile(self, key: Key) -> timedelta | None:
+        logs.bind(**key.fields)
         try:
             return await self._reconcilers[key.kind](key)
         except Conflict as conflict:

@@ -1,4 +1,4 @@
-"""Root-cause analysis: reads what triage saw and tells people more about the cause. It has no way to any action."""
+"""Root-cause analysis: reads what triage saw and says more about the cause. It has no way to any action."""
 
 from firstresponder.debugger.analyst import Analyst, Case
 from firstresponder.debugger.from_evidence import FromEvidence

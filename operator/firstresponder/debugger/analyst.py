@@ -43,7 +43,7 @@ class Analyst(Protocol):
     """Somebody who looks for the cause. Both methods are pure: the same case gives the same answer."""
 
     def experiments(self, case: Case) -> Sequence[str]:
-        """The names of the runbook's experiments that would tell more. They are run before ``findings`` is asked."""
+        """The names of the runbook's experiments that would show more. They are run before ``findings`` is asked."""
 
     def findings(self, case: Case) -> RootCause:
         """What is known about the cause, for people; of any length, and cut to size by whoever asks."""

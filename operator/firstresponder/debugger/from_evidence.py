@@ -12,7 +12,9 @@ from firstresponder.api.incident import Evidence, HypothesisResult
 from firstresponder.api.rootcause import FailurePoint, RootCause
 from firstresponder.api.runbook import Action, RunbookSpec
 from firstresponder.debugger.analyst import Case
+from firstresponder.evidence.patterns import is_error_line
 from firstresponder.expressions import format_value, render_text, template_references
+from firstresponder.safety import is_withheld
 
 _TARGET = "target"
 _VALUES_SHOWN = 300
@@ -21,6 +23,7 @@ _LOOKS = 4
 
 _METHODS = r"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)"
 _REQUEST = re.compile(rf"\b{_METHODS} (/[^\s?#\"'<>]{{0,200}})")
+_REFUSED = re.compile(rf"\b{_METHODS} /[^\s\"]{{0,500}}(?: HTTP/[0-9.]+)?\"? (?:[-=]> )?4[0-9][0-9]\b")
 _RELEASE = re.compile(r"\b(?:release|version)[=: ]{1,2}\"?(v?[0-9][0-9A-Za-z.+_-]{0,63})", re.IGNORECASE)
 _VERSION = re.compile(r"\bv?[0-9]{1,6}(?:\.[0-9]{1,6}){1,3}(?:[-+][0-9A-Za-z.]{1,32})?\b", re.IGNORECASE)
 
@@ -50,7 +53,7 @@ class FromEvidence:
         text = case.cause.root_cause if case.cause is not None else None
         # Not checked for length: whoever asks cuts to size, and a long word must not cost all the others.
         return RootCause.model_construct(
-            summary=_told(case, text.summary) if text is not None else None,
+            summary=_filled(case, text.summary) if text is not None else None,
             symptom=_symptom(case),
             failure_point=FailurePoint.model_construct(
                 component=_known(case, text.component if text is not None else None) or case.service,
@@ -81,12 +84,12 @@ class FromEvidence:
             elif (why := ran[name].unavailable) is not None:
                 yield f"experiment {name}: nothing seen: {why.reason}: {why.message}"
             else:
-                # Tables too: an experiment was asked for what it tells.
-                told = {field: value for field, value in ran[name].values.items() if field != "lines"}
-                yield f"experiment {name}: {format_value(told, _VALUES_SHOWN)}"
+                # Tables too: an experiment was asked for what it shows.
+                seen = {field: value for field, value in ran[name].values.items() if field != "lines"}
+                yield f"experiment {name}: {format_value(seen, _VALUES_SHOWN)}"
 
 
-def _told(case: Case, template: str) -> str:
+def _filled(case: Case, template: str) -> str:
     return render_text(template, case.scope)
 
 
@@ -94,7 +97,7 @@ def _known(case: Case, template: str | None) -> str | None:
     """The template's text when all that it names is known; half a name would lead people astray."""
     if template is None or any(case.scope.lookup(path) is None for path in template_references(template)):
         return None
-    return _told(case, template)
+    return _filled(case, template)
 
 
 def _host(case: Case) -> str | None:
@@ -121,9 +124,14 @@ def _most_frequent(pattern: re.Pattern[str], lines: Sequence[str]) -> str | None
     return min(found, key=lambda text: (-found[text], text), default=None)
 
 
+def _failing(evidence: Evidence) -> list[str]:
+    """The kept lines that report a failure; a request that was answered well reproduces nothing."""
+    return [line for line in _lines(evidence) if is_error_line(line) or _REFUSED.search(line)]
+
+
 def _sighting(near: Sequence[Evidence]) -> _Sighting | None:
-    """The request that the log names most: as the runbook extracts it, else a request line as HTTP servers write it."""
-    for finds in (_extracted_request, lambda each: _most_frequent(_REQUEST, _lines(each))):
+    """The failing request that the log names most: as the runbook extracts it, else as HTTP servers write one."""
+    for finds in (_extracted_request, lambda each: _most_frequent(_REQUEST, _failing(each))):
         for each in near:
             if request := finds(each):
                 lines = _lines(each)
@@ -134,11 +142,14 @@ def _sighting(near: Sequence[Evidence]) -> _Sighting | None:
 def _extracted(evidence: Evidence, *names: str) -> str | None:
     extracted = evidence.values.get("extracted")
     found = (extracted.get(name) for name in names) if isinstance(extracted, dict) else ()
-    return next((text for text in found if isinstance(text, str)), None)
+    return next((text for text in found if isinstance(text, str) and not is_withheld(text)), None)
 
 
 def _extracted_request(evidence: Evidence) -> str | None:
-    return _extracted(evidence, "request")
+    """As the runbook extracts it; not one that the kept lines name only where it was answered well."""
+    request = _extracted(evidence, "request")
+    named = request is not None and any(request in line for line in _lines(evidence))
+    return None if named and not any(request in line for line in _failing(evidence) if request) else request
 
 
 def _release(near: Sequence[Evidence]) -> str | None:
@@ -159,7 +170,7 @@ def _symptom(case: Case) -> str | None:
     name = case.spec.symptom
     signal = next((each.signal for each in case.spec.variables if each.name == name), None)
     because = next((each.because for each in case.verdicts if each.kind == "Symptom"), None)
-    said = _told(case, signal) if signal is not None else because
+    said = _filled(case, signal) if signal is not None else because
     return f"{name}: {said}" if said else name
 
 
@@ -167,7 +178,7 @@ def _verdicts(case: Case, verdict: str) -> list[str]:
     """The hypotheses with that verdict, the cause before the others."""
     found = [each for each in case.verdicts if each.kind == "Hypothesis" and each.verdict == verdict]
     cause = case.cause.name if case.cause is not None else None
-    word = {"Holds": "", "Unknown": "cannot be judged: ", "Refuted": "ruled out: "}[verdict]
+    word = {"Holds": "", "Unknown": "cannot be evaluated: ", "Refuted": "ruled out: "}[verdict]
     return [f"{word}{each.name}: {each.because}" for each in sorted(found, key=lambda each: each.name != cause)]
 
 
@@ -205,12 +216,12 @@ def _what(case: Case, evidence: Evidence) -> str:
     if diagnostic is None:
         return evidence.name
     given = diagnostic.arguments.model_dump(by_alias=True, exclude_defaults=True, mode="json")
-    told = ", ".join(f"{name} {_argument(case, value)}" for name, value in given.items())
-    return f"{evidence.name} ({diagnostic.probe}{f': {told}' if told else ''})"
+    arguments = ", ".join(f"{name} {_argument(case, value)}" for name, value in given.items())
+    return f"{evidence.name} ({diagnostic.probe}{f': {arguments}' if arguments else ''})"
 
 
 def _argument(case: Case, value: Any) -> str:
-    return _told(case, value) if isinstance(value, str) else format_value(value, 120)
+    return _filled(case, value) if isinstance(value, str) else format_value(value, 120)
 
 
 def _values(evidence: Evidence) -> str:
@@ -232,7 +243,7 @@ def _minimal_fix(case: Case) -> str | None:
             return fix
         outcome = case.cause.then
         if outcome.escalate is not None:
-            return _told(case, outcome.escalate.human_action)
+            return _filled(case, outcome.escalate.human_action)
         return f"{outcome.action}, as proposed" if outcome.action is not None else None
     return _to_find_out([each for each in case.verdicts if each.kind == "Hypothesis"])
 
@@ -254,13 +265,13 @@ def _verification(case: Case) -> list[str]:
 
 
 def _stop_conditions(case: Case) -> list[str]:
-    """When to leave it alone: a guard, the way back, and the signs that it got worse."""
+    """When to leave it alone: a guard, the rollback, and the signs that it got worse."""
     stops = [f"{each.name}: {each.when}" for each in case.spec.guards]
     if not isinstance(case.spec, RunbookSpec):
         return stops
     verify, action = case.spec.verify, _action(case)
     stops += [f"{each.name}: {each.when}" for each in verify.fail_when]
-    stops.append(f"the criteria do not hold for {_told(case, verify.window)} within {verify.timeout}")
+    stops.append(f"the criteria do not hold for {_filled(case, verify.window)} within {verify.timeout}")
     if action is not None:
-        stops.append(f"it gets worse: {_told(case, action.rollback.plan)}")
+        stops.append(f"it gets worse: {_filled(case, action.rollback.plan)}")
     return stops

@@ -1,6 +1,6 @@
 """One value out of a configuration file that the observing account can read: ``value``, the text that stands there.
 
-What may be a secret is never observed, and nothing else of the file is shown. Three doors, each closed by default:
+What may be a secret is never observed, and nothing else of the file is shown. Three exceptions, each off by default:
 a key that names a secret (password, token, …) is refused before the file is read; a value that looks like one is
 withheld; and unless the runbook declares it harmless, only a number (with its unit), a boolean or a short word is
 observed, and not under a key such as ``pass``, ``pin`` or ``key``. Even so a short password under an innocent key
@@ -14,18 +14,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
-from firstresponder.api.base import JSON
+from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.command import CommandOutput
-from firstresponder.api.diagnostics import ConfigValueArguments
-from firstresponder.evidence.by_hand import ByHand
-from firstresponder.evidence.place import require_path
+from firstresponder.api.diagnostics import Template
+from firstresponder.evidence.argument_checks import require_path
+from firstresponder.evidence.field import text
+from firstresponder.evidence.manual_steps import ManualSteps
 from firstresponder.evidence.probe import Context, Probe, Reason, Unobserved, completed, unparseable
 from firstresponder.safety import may_be_secret, neutralise
 from firstresponder.safety.markdown import code
+
+
+class ConfigValueArguments(ApiModel):
+    """One value out of a configuration file that the observing account can read."""
+
+    path: Template
+    """The absolute path of the file."""
+    key: Template
+    """YAML: names with dots between them; INI: section.key; else the key itself."""
+    format: Literal["yaml", "ini", "env", "properties"] | None = None
+    """How the file is written; left out, the ending of its path decides."""
+    harmless: bool = False
+    """Whether people may read any text found there; what looks like a secret is never observed."""
+
 
 VALUE_LIMIT = 256
 """Characters of the longest value."""
@@ -52,7 +67,7 @@ def _argv(arguments: ConfigValueArguments, context: Context) -> tuple[str, ...]:
     del context
     path = require_path("path", arguments.path)
     if _looks_secret(arguments.key, "x"):
-        raise Unobserved(Reason.WITHHELD, f"key: {arguments.key!r} names a secret, which is never read")
+        raise Unobserved(Reason.WITHHELD, f"{arguments.key!r} names a secret, which is never read", "key")
     _format(arguments)
     return ("cat", "--", path)
 
@@ -61,7 +76,8 @@ def _format(arguments: ConfigValueArguments) -> str:
     name = arguments.path.rpartition("/")[2]
     kind = arguments.format or _FORMATS.get(name[name.rfind(".") :] if "." in name else "")
     if kind is None:
-        raise Unobserved(Reason.BAD_ARGUMENT, "format: the path does not tell it; give yaml, ini, env or properties")
+        problem = "the ending of the path does not show the format; give yaml, ini, env or properties"
+        raise Unobserved(Reason.BAD_ARGUMENT, problem, "format")
     return kind
 
 
@@ -116,7 +132,7 @@ def _yaml(text: str, key: str) -> Found:
         raise unparseable("it is not YAML") from None
     names = key.split(".")
     if len(names) > _NAMES_LIMIT:
-        raise Unobserved(Reason.BAD_ARGUMENT, f"key: at most {_NAMES_LIMIT} names with dots between them")
+        raise Unobserved(Reason.BAD_ARGUMENT, f"at most {_NAMES_LIMIT} names with dots between them", "key")
     for document in documents:
         yield from _below(document, names)
 
@@ -181,7 +197,7 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def _unquoted(value: str, comment: str = r"\Z") -> str | None:
-    """What stands between the quotes, or before the comment; None when that cannot be told."""
+    """What stands between the quotes, or before the comment; None when that is not clear."""
     if value[:1] in {'"', "'"}:
         end = value.find(value[0], 1)
         rest = value[end + 1 :].strip()
@@ -204,11 +220,11 @@ PROBE = Probe(
     arguments=ConfigValueArguments,
     source="a configuration file",
     fields={
-        "value": "The text that stands there; left out, withheld or refused when it may be a secret",
+        "value": text("The text that stands there; left out, withheld or refused when it may be a secret"),
     },
     argv=_argv,
     parse=_parse,
-    by_hand=ByHand(
+    manual_steps=ManualSteps(
         lambda arguments: {"value": f"the value of {code(arguments.key)}, without quotes or a comment behind it"}
     ),
     excerpt=False,

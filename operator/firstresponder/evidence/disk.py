@@ -2,7 +2,11 @@
 
 ``usedPercent`` is used / (used + available), as df computes it: blocks that are reserved for root count as neither,
 so a file system is full at 100 for everybody else (df rounds up to whole percents, here it is one decimal).
-``inodesUsedPercent`` is left out where the file system does not count inodes.
+``availablePercent`` is available / size, which is what alerts of node_exporter's metrics compare.
+
+A file system may be full with bytes to spare: when each of its inodes is used no file can be made. Those that make
+inodes as they need them (btrfs; bcachefs, most FUSE) report 0 of 0: ``inodesCounted`` is false, and none can run out.
+XFS reports how many it could still make of the free space.
 """
 
 from __future__ import annotations
@@ -10,12 +14,21 @@ from __future__ import annotations
 import re
 import shlex
 
-from firstresponder.api.base import JSON
+from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.command import CommandOutput
-from firstresponder.api.diagnostics import DiskArguments
-from firstresponder.evidence.by_hand import Asked, ByHand
-from firstresponder.evidence.place import require_path
-from firstresponder.evidence.probe import Context, Probe, Unit, completed, unparseable
+from firstresponder.api.diagnostics import Template
+from firstresponder.evidence.argument_checks import require_path
+from firstresponder.evidence.field import Unit, boolean, number, text
+from firstresponder.evidence.manual_steps import Asked, ManualSteps
+from firstresponder.evidence.probe import Context, Probe, completed, unparseable
+
+
+class DiskArguments(ApiModel):
+    """How full the file system is that holds a path."""
+
+    path: Template
+    """An absolute path; it need not be where the file system is mounted."""
+
 
 _HEADER = ["1B-blocks", "Used", "Avail", "Inodes", "IUsed", "Mounted", "on"]
 _ROW = re.compile(r" *([0-9]{1,19}) +([0-9]{1,19}) +([0-9]{1,19}) +([0-9]{1,19}|-) +([0-9]{1,19}|-) +(/.*)")
@@ -40,14 +53,17 @@ def _parse(arguments: DiskArguments, output: CommandOutput, context: Context) ->
         "usedBytes": used,
         "sizeBytes": size,
         "availableBytes": available,
+        "availablePercent": round(100 * available / size, 1),
         "mountPoint": row[6],
     }
-    if row[4] not in {"-", "0"} and row[5] != "-":
-        values["inodesUsedPercent"] = round(100 * int(row[5]) / int(row[4]), 1)
+    if row[4] == "0":
+        values["inodesCounted"] = False
+    elif "-" not in {row[4], row[5]}:
+        values |= {"inodesCounted": True, "inodesUsedPercent": round(100 * int(row[5]) / int(row[4]), 1)}
     return values
 
 
-def _by_hand(arguments: DiskArguments, asked: Asked) -> str:
+def _manual_steps(arguments: DiskArguments, asked: Asked) -> str:
     """What the host's program runs (host/firstresponder-observe)."""
     del asked
     path = shlex.quote(require_path("path", arguments.path))
@@ -59,26 +75,31 @@ PROBE = Probe(
     arguments=DiskArguments,
     source="df",
     fields={
-        "usedPercent": "Used / (used + available), in percent with one decimal",
-        "usedBytes": "Used, in bytes",
-        "sizeBytes": "The whole file system, in bytes",
-        "availableBytes": "What others than root can still write, in bytes",
-        "inodesUsedPercent": "Used inodes in percent; left out where there is no fixed number of them",
-        "mountPoint": "Where the file system is mounted",
+        "usedPercent": number("Used / (used + available), in percent with one decimal", Unit.PERCENT),
+        "usedBytes": number("Used, in bytes"),
+        "sizeBytes": number("The whole file system, in bytes"),
+        "availableBytes": number("What others than root can still write, in bytes", Unit.BYTES),
+        "availablePercent": number("The same in percent of the whole file system"),
+        "inodesCounted": boolean("Whether it has a fixed number of inodes, so that they can run out"),
+        "inodesUsedPercent": number(
+            "Used inodes in percent; left out where there is no fixed number of them", Unit.PERCENT
+        ),
+        "mountPoint": text("Where the file system is mounted"),
     },
     request="disk",
-    measures={"usedPercent": Unit.PERCENT, "availableBytes": Unit.BYTES, "inodesUsedPercent": Unit.PERCENT},
     argv=_argv,
     parse=_parse,
-    by_hand=ByHand(
+    manual_steps=ManualSteps(
         lambda _: {
             "usedPercent": "100 × `Used` / (`Used` + `Avail`), with one decimal",
             "usedBytes": "`Used`",
             "sizeBytes": "`1B-blocks`",
             "availableBytes": "`Avail`",
+            "availablePercent": "100 × `Avail` / `1B-blocks`, with one decimal",
+            "inodesCounted": "whether `Inodes` is above 0; unknown where it is `-`",
             "inodesUsedPercent": "100 × `IUsed` / `Inodes`; unknown where that is 0 or `-`",
             "mountPoint": "`Mounted on`",
         },
-        _by_hand,
+        _manual_steps,
     ),
 )

@@ -10,11 +10,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from firstresponder.api.base import JSON
+from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.command import CommandOutput
-from firstresponder.api.diagnostics import InterfacesArguments
-from firstresponder.evidence.by_hand import ByHand
+from firstresponder.evidence.field import BOOLEAN, TEXT, boolean, table, text, texts
+from firstresponder.evidence.manual_steps import ManualSteps
 from firstresponder.evidence.probe import Context, Probe, completed, unparseable
+
+
+class InterfacesArguments(ApiModel):
+    """Network interfaces of the host and its default route."""
+
 
 # A kernel without IPv6 has no table of it to show. The last line proves that all came to its end.
 _SCRIPT = (
@@ -99,13 +104,18 @@ PROBE = Probe(
     arguments=InterfacesArguments,
     source="ip",
     fields={
-        "defaultRouteUp": "Whether there is a default route over an interface that is up and has a carrier",
-        "gateway": "Where it leads; left out when it leads to no gateway",
-        "list": "The interfaces, each with `name`, `up` (with a carrier) and `addresses` (with prefix length)",
+        "defaultRouteUp": boolean("Whether there is a default route over an interface that is up and has a carrier"),
+        "gateway": text("Where it leads; left out when it leads to no gateway"),
+        "list": table(
+            "The interfaces, each with `name`, `up` (with a carrier) and `addresses` (with prefix length)",
+            name=TEXT,
+            up=BOOLEAN,
+            addresses=texts(),
+        ),
     },
     argv=_argv,
     parse=_parse,
-    by_hand=ByHand(
+    manual_steps=ManualSteps(
         lambda _: {
             "defaultRouteUp": "true where a line begins with `default`, has neither `dead` nor `linkdown`, and the "
             "interface behind its `dev` has `UP` and `LOWER_UP` in `ip address`",

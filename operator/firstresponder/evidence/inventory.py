@@ -13,12 +13,25 @@ import re
 import shlex
 from typing import Any
 
-from firstresponder.api.base import JSON
+from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.command import CommandOutput
-from firstresponder.api.diagnostics import InventoryArguments
-from firstresponder.evidence.by_hand import Asked, ByHand
-from firstresponder.evidence.probe import Context, Probe, Reason, Unit, Unobserved, completed, unparseable
+from firstresponder.api.diagnostics import Template
+from firstresponder.evidence.field import Unit, number
+from firstresponder.evidence.manual_steps import Asked, ManualSteps
+from firstresponder.evidence.probe import Context, Probe, Reason, Unobserved, completed, unparseable
 from firstresponder.safety.markdown import code
+
+
+class InventoryArguments(ApiModel):
+    """Hosts of a group in an Ansible inventory, and a declared maximum."""
+
+    path: Template
+    """The inventory's path, relative to the Ansible project that the host declares; a template."""
+    group: Template
+    """The group whose hosts are counted; a template."""
+    maximum_variable: Template
+    """The group's variable that declares the most hosts allowed; a template."""
+
 
 # Ansible refuses the C locale that diagnostics run in; C.UTF-8 differs from it in nothing but UTF-8. A part of the
 # inventory that cannot be read would otherwise only be warned of, and its hosts be missing.
@@ -37,8 +50,8 @@ def _argv(arguments: InventoryArguments, context: Context) -> tuple[str, ...]:
 def _path(arguments: InventoryArguments) -> str:
     """Raises Unobserved(BadArgument)."""
     if not re.fullmatch(r"(?![-/])[A-Za-z0-9_./-]+", arguments.path) or ".." in arguments.path.split("/"):
-        text = f"path: {arguments.path!r} is not a path in the project, such as inventories/production"
-        raise Unobserved(Reason.BAD_ARGUMENT, text)
+        text = f"{arguments.path!r} is not a path in the project, such as inventories/production"
+        raise Unobserved(Reason.BAD_ARGUMENT, text, "path")
     return arguments.path
 
 
@@ -91,7 +104,7 @@ def _common(variables: dict[str, Any], hosts: set[str], name: str) -> int | None
     return first if all(each == first for each in found) else None
 
 
-def _by_hand(arguments: InventoryArguments, asked: Asked) -> str:
+def _manual_steps(arguments: InventoryArguments, asked: Asked) -> str:
     del asked
     return f"({_LIST.replace(chr(34) + '$1' + chr(34), shlex.quote(_path(arguments)))})"
 
@@ -109,13 +122,12 @@ PROBE = Probe(
     arguments=InventoryArguments,
     source="ansible-inventory",
     fields={
-        "count": "Hosts of the group and of the groups below it, each once",
-        "max": "The declared maximum of hosts; left out unless all hosts of the group agree on it",
+        "count": number("Hosts of the group and of the groups below it, each once", Unit.COUNT),
+        "max": number("The declared maximum of hosts; left out unless all hosts of the group agree on it"),
     },
-    measures={"count": Unit.COUNT},
     argv=_argv,
     parse=_parse,
-    by_hand=ByHand(_read_by_hand, _by_hand),
+    manual_steps=ManualSteps(_read_by_hand, _manual_steps),
     timeout=30.0,
     max_output=4 * 1024 * 1024,
 )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 
-from firstresponder.api.base import JSON
+from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.command import CommandOutput
-from firstresponder.api.diagnostics import MemoryArguments
-from firstresponder.evidence.by_hand import ByHand
-from firstresponder.evidence.probe import Context, Probe, Unit, completed, unparseable
+from firstresponder.evidence.field import Unit, number
+from firstresponder.evidence.manual_steps import ManualSteps
+from firstresponder.evidence.probe import Context, Probe, completed, unparseable
+
+
+class MemoryArguments(ApiModel):
+    """Memory of the host."""
 
 
 def _argv(arguments: MemoryArguments, context: Context) -> tuple[str, ...]:
@@ -26,6 +30,8 @@ def _parse(arguments: MemoryArguments, output: CommandOutput, context: Context) 
         "availableBytes": available,
         "totalBytes": total,
         "usedPercent": round(100 * (total - available) / total, 1),
+        # Rounded down, so that it is below a threshold of two decimals exactly when the ratio itself is.
+        "availablePercent": 10_000 * available // total / 100,
     }
 
 
@@ -41,17 +47,18 @@ PROBE = Probe(
     arguments=MemoryArguments,
     source="/proc/meminfo",
     fields={
-        "availableBytes": "What can be had without swapping, in bytes",
-        "totalBytes": "All of it, in bytes",
-        "usedPercent": "What is not available, in percent of all",
+        "availableBytes": number("What can be had without swapping, in bytes", Unit.BYTES),
+        "totalBytes": number("All of it, in bytes"),
+        "usedPercent": number("What is not available, in percent of all", Unit.PERCENT),
+        "availablePercent": number("What can be had without swapping, in percent of all, rounded down"),
     },
-    measures={"availableBytes": Unit.BYTES, "usedPercent": Unit.PERCENT},
     argv=_argv,
     parse=_parse,
-    by_hand=ByHand(
+    manual_steps=ManualSteps(
         lambda _: {
             "availableBytes": "`MemAvailable`, times 1024",
             "totalBytes": "`MemTotal`, times 1024",
+            "availablePercent": "100 × `MemAvailable` / `MemTotal`",
             "usedPercent": "100 × (`MemTotal` − `MemAvailable`) / `MemTotal`",
         }
     ),

@@ -12,7 +12,7 @@ import re
 import shlex
 
 from firstresponder.api.command import CommandOutput
-from firstresponder.evidence.by_hand import Asked, command_line
+from firstresponder.evidence.manual_steps import Asked, command_line
 from firstresponder.evidence.probe import Context, Reason, Unobserved, failure, require_whole, text_of
 from firstresponder.safety import shown
 
@@ -31,7 +31,7 @@ _REFUSALS = (
     (r": server closed the connection unexpectedly$", "ConnectionClosed"),
 )
 TOO_MANY = "`sorry, too many clients already` or `remaining connection slots are reserved`"
-_TOLD = {
+_MESSAGES = {
     "Refused": "`Connection refused` or `No such file or directory`",
     "TooManyClients": TOO_MANY,
     "InRecovery": "`the database system is starting up`, `in recovery mode` or `not yet accepting connections`",
@@ -40,7 +40,7 @@ _TOLD = {
     "ConnectionClosed": "`server closed the connection unexpectedly`",
 }
 """The same for people."""
-TOLD = "; ".join(f"{said}: `{error}`" for error, said in _TOLD.items())
+MESSAGES = "; ".join(f"{said}: `{error}`" for error, said in _MESSAGES.items())
 _LOGIN = re.compile(
     r"authentication failed|no password supplied|no pg_hba\.conf entry|is not permitted to log in"
     r"|FATAL:  role .* does not exist"
@@ -48,13 +48,13 @@ _LOGIN = re.compile(
 
 
 def query_argv(query: str, context: Context) -> tuple[str, ...]:
-    """Ask the server over its local socket; less than the whole time, so that a server that hangs is told apart."""
+    """Ask the server over its local socket; less than the whole time, so that a server that hangs is recognised."""
     wait, options = _bounds(context.timeout)
     connection = f"user=fr_observe dbname=postgres application_name={APPLICATION} {wait} options='{options}'"
-    return (*_PSQL, f"--dbname={connection}", _query(query))
+    return ("sh", "-c", _PATIENTLY, "sh", *_PSQL, f"--dbname={connection}", _query(query))
 
 
-def by_hand(query: str, asked: Asked) -> str:
+def manual_steps(query: str, asked: Asked) -> str:
     """The same as a person's own role, which may monitor too."""
     wait, options = _bounds(asked.timeout)
     return (
@@ -62,6 +62,14 @@ def by_hand(query: str, asked: Asked) -> str:
     )
 
 
+# Two diagnostics of one incident ask at the same time, and a server that is nearly full may have one connection left:
+# then one of them would be refused by the other. So a refusal for want of a connection counts when it is repeated.
+_PATIENTLY = (
+    'for try in 1 2 3 4; do said=$("$@" 2>&1 1>&3) && status=0 || status=$?; '
+    "case $try$said in 4*) break ;; *'too many clients already'* | *'remaining connection slots'*) "
+    'sleep "0.$(($$ % 4 + 2))" ;; *) break ;; esac; done 3>&1; '
+    """[ -z "$said" ] || printf '%s\\n' "$said" >&2; exit "$status\""""
+)
 _PSQL = ("psql", "--no-psqlrc", "--no-password", "--quiet", "--tuples-only", "--no-align")
 
 

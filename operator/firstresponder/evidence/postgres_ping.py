@@ -6,12 +6,16 @@ TooManyClients, InRecovery (or starting up), ShuttingDown, TimedOut or Connectio
 
 from __future__ import annotations
 
-from firstresponder.api.base import JSON
+from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.command import CommandOutput
-from firstresponder.api.diagnostics import PostgresPingArguments
-from firstresponder.evidence.by_hand import ByHand
-from firstresponder.evidence.postgres import TOLD, by_hand, query_argv, refusal
+from firstresponder.evidence.field import boolean, text
+from firstresponder.evidence.manual_steps import ManualSteps
+from firstresponder.evidence.postgres import MESSAGES, manual_steps, query_argv, refusal
 from firstresponder.evidence.probe import Context, Probe, text_of, unparseable
+
+
+class PostgresPingArguments(ApiModel):
+    """Whether the PostgreSQL server on the host accepts connections and answers a query."""
 
 
 def _argv(arguments: PostgresPingArguments, context: Context) -> tuple[str, ...]:
@@ -32,19 +36,21 @@ PROBE = Probe(
     arguments=PostgresPingArguments,
     source="psql",
     fields={
-        "accepting": "Whether the server accepts connections and answers a query",
-        "error": "Why not: Refused, TooManyClients, InRecovery, ShuttingDown, TimedOut or ConnectionClosed; "
-        "empty when it does",
+        "accepting": boolean("Whether the server accepts connections and answers a query"),
+        "error": text(
+            "Why not: Refused, TooManyClients, InRecovery, ShuttingDown, TimedOut or ConnectionClosed; "
+            "empty when it does"
+        ),
     },
     argv=_argv,
     parse=_parse,
-    by_hand=ByHand(
+    manual_steps=ManualSteps(
         lambda _: {
             "accepting": "true where `1` is printed; false where psql says that the server does not listen, has no "
             "connection left, starts up, recovers, shuts down, is too slow or hangs up; unknown after anything else, "
             "such as a login that is refused",
-            "error": f"`''` where it accepts; else by what psql says: {TOLD}",
+            "error": f"`''` where it accepts; else by what psql says: {MESSAGES}",
         },
-        lambda _, asked: by_hand("SELECT 1", asked),
+        lambda _, asked: manual_steps("SELECT 1", asked),
     ),
 )

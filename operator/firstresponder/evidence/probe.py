@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, Literal, TypeVar
 
 from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.command import CommandOutput
-from firstresponder.evidence.by_hand import ByHand
+from firstresponder.api.ledger import Moment
+from firstresponder.evidence.field import Field, Unit
+from firstresponder.evidence.manual_steps import ManualSteps
 from firstresponder.safety import shown
 
 
@@ -48,37 +50,32 @@ class Reason(StrEnum):
     """It may be a secret, and is not let out."""
 
 
-class Unit(StrEnum):
-    """What a measured number counts."""
-
-    PERCENT = "percent"
-    BYTES = "bytes"
-    COUNT = "count"
-    PER_MINUTE = "per minute"
-    SECONDS = "seconds"
-    MILLISECONDS = "milliseconds"
-
-
 class Unobserved(Exception):
-    """The diagnostic saw nothing; ``message`` tells people why and holds no secrets."""
+    """The diagnostic saw nothing; ``message`` says why and holds no secrets.
 
-    def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(f"{reason}: {message}")
+    ``argument`` is the field of the diagnostic that cannot be used, where it is one; the message begins with it, and
+    ``problem`` is the rest.
+    """
+
+    def __init__(self, reason: Reason, message: str, argument: str = "") -> None:
         self.reason = reason
-        self.message = message
+        self.problem = message
+        self.argument = argument
+        self.message = f"{argument}: {message}" if argument else message
+        super().__init__(f"{reason}: {self.message}")
 
 
 @dataclass(frozen=True)
 class Context:
     """What a probe may know besides its arguments.
 
-    ``now`` is the host's clock when the command is sent and ``not_before`` a moment by the same clock, both in Unix
-    seconds: a journal is not read from before it. ``timeout`` is how many seconds the command may take.
+    ``now`` is the host's clock in Unix seconds when the command is sent, and ``not_before`` a moment by its clocks: a
+    journal is not read from before it. ``timeout`` is how many seconds the command may take.
     """
 
     now: float
     timeout: float
-    not_before: float | None = None
+    not_before: Moment | None = None
 
 
 A = TypeVar("A", bound=ApiModel)
@@ -92,13 +89,13 @@ class Probe(Generic[A]):
     arguments: type[A]
     source: str
     """Where the evidence comes from, for people."""
-    fields: Mapping[str, str]
-    """Every field that its value can have, and what it is, with its unit."""
+    fields: Mapping[str, Field]
+    """Every field that its value can have."""
     argv: Callable[[A, Context], tuple[str, ...]]
     """The program to run, for arguments without templates. Raises Unobserved(BadArgument or Withheld)."""
     parse: Callable[[A, CommandOutput, Context], dict[str, JSON]]
     """The typed value. Raises Unobserved."""
-    by_hand: ByHand[A]
+    manual_steps: ManualSteps[A]
     """How a person sees the same."""
     timeout: float = 10.0
     """Seconds that the command may take unless the runbook says otherwise."""
@@ -106,12 +103,23 @@ class Probe(Generic[A]):
     """Bytes of output that are kept; more means that nothing was observed."""
     request: Literal["run", "disk", "directories"] = "run"
     """What the host's program is asked for: to run the argv, or for a probe of its own with the argv as arguments."""
+    by_operator: Callable[[A], bool] = lambda _: False
+    """Whether the operator looks itself, as a client of the service, instead of the host."""
+    looks_back: bool = False
+    """Whether it reports what was there before it was asked: a verification has it read from its own beginning on."""
+    patterns: Callable[[A], Mapping[str, str]] = lambda _: {}
+    """The regular expressions that the author of a runbook wrote, by their field below the probe's."""
     excerpt: bool = True
     """Whether people may see the beginning of what was printed."""
     quoted: tuple[str, ...] = ()
     """The fields that hold what others wrote, in whatever form. Of these only what decides is ever published."""
-    measures: Mapping[str, Unit] = field(default_factory=dict)
-    """The fields that are quantities which people want to see over time. A field's unit is the same in all probes."""
+    notes: str = ""
+    """What else the author of a runbook has to know, as Markdown below the tables of its page."""
+
+    @property
+    def measures(self) -> Mapping[str, Unit]:
+        """The fields that people want to see over time. A field's unit is the same in all probes."""
+        return {name: field.unit for name, field in self.fields.items() if field.unit is not None}
 
 
 def completed(output: CommandOutput) -> str:

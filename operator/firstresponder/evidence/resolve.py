@@ -9,24 +9,33 @@ from __future__ import annotations
 import shlex
 from ipaddress import ip_address
 
-from firstresponder.api.base import JSON
+from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.command import CommandOutput
-from firstresponder.api.diagnostics import ResolveArguments
-from firstresponder.evidence import patience
-from firstresponder.evidence.by_hand import Asked, ByHand
-from firstresponder.evidence.place import require_host
+from firstresponder.api.diagnostics import Template
+from firstresponder.evidence import bounded_wait
+from firstresponder.evidence.argument_checks import require_host
+from firstresponder.evidence.field import boolean, text, texts
+from firstresponder.evidence.manual_steps import Asked, ManualSteps
 from firstresponder.evidence.probe import Context, Probe, failure, text_of, unparseable
+
+
+class ResolveArguments(ApiModel):
+    """Whether a name resolves on the host, and to which addresses."""
+
+    name: Template
+    """The name of a host."""
+
 
 _NOT_FOUND = 2  # getent(1), "EXIT STATUS"
 
 
 def _argv(arguments: ResolveArguments, context: Context) -> tuple[str, ...]:
-    return patience.argv(context, 'getent ahosts "$1"', require_host("name", arguments.name))
+    return bounded_wait.argv(context, 'getent ahosts "$1"', require_host("name", arguments.name))
 
 
 def _parse(arguments: ResolveArguments, output: CommandOutput, context: Context) -> dict[str, JSON]:
     del arguments, context
-    ended = patience.answer(output)
+    ended = bounded_wait.answer(output)
     if ended is None:
         return {"resolved": False, "error": "TimedOut"}
     if ended.exit_status == _NOT_FOUND and not ended.stderr:
@@ -49,8 +58,8 @@ def _addresses(text: str) -> list[JSON]:
     return list(dict.fromkeys(found))
 
 
-def _by_hand(arguments: ResolveArguments, asked: Asked) -> str:
-    return patience.by_hand(asked, f"getent ahosts {shlex.quote(require_host('name', arguments.name))}")
+def _manual_steps(arguments: ResolveArguments, asked: Asked) -> str:
+    return bounded_wait.manual_steps(asked, f"getent ahosts {shlex.quote(require_host('name', arguments.name))}")
 
 
 PROBE = Probe(
@@ -58,19 +67,19 @@ PROBE = Probe(
     arguments=ResolveArguments,
     source="getent ahosts",
     fields={
-        "resolved": "Whether the name has an address",
-        "addresses": "Each address once, the preferred first; left out when there is none",
-        "error": "Why not: NameNotResolved or TimedOut; empty when it does",
+        "resolved": boolean("Whether the name has an address"),
+        "addresses": texts("Each address once, the preferred first; left out when there is none"),
+        "error": text("Why not: NameNotResolved or TimedOut; empty when it does"),
     },
     argv=_argv,
     parse=_parse,
-    by_hand=ByHand(
+    manual_steps=ManualSteps(
         lambda _: {
-            "resolved": f"true at `status=0`; false at `status={_NOT_FOUND}` or {patience.BY_HAND}; else unknown",
+            "resolved": f"true at `status=0`; false at `status={_NOT_FOUND}` or {bounded_wait.BY_HAND}; else unknown",
             "addresses": "the first column, each address once",
             "error": f"`''` at `status=0`; `NameNotResolved` at `status={_NOT_FOUND}`; `TimedOut` at "
-            f"{patience.BY_HAND}",
+            f"{bounded_wait.BY_HAND}",
         },
-        _by_hand,
+        _manual_steps,
     ),
 )

@@ -9,12 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from firstresponder.api.base import JSON
+from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.command import CommandOutput
-from firstresponder.api.diagnostics import UnitArguments
-from firstresponder.evidence.by_hand import ByHand
+from firstresponder.api.diagnostics import Template
+from firstresponder.evidence.field import number, text
+from firstresponder.evidence.manual_steps import ManualSteps
 from firstresponder.evidence.probe import Context, Probe, Reason, Unobserved, completed, unparseable
 from firstresponder.safety import shown
+
+
+class UnitArguments(ApiModel):
+    """The state of one systemd unit."""
+
+    unit: Template
+    """The unit's name, for example $(service).service; a template."""
+
 
 _DESCRIPTION_LIMIT = 256
 """Characters of the longest description that is kept."""
@@ -47,6 +56,10 @@ def _parse(arguments: UnitArguments, output: CommandOutput, context: Context) ->
         raise unparseable("systemctl show printed no LoadState or ActiveState")
     values = {field: read(shown[name]) for field, (name, read, _) in _PROPERTIES.items() if name in shown}
     return {field: value for field, value in values.items() if value is not None}
+
+
+def _name(text: str) -> str | None:
+    return text if _UNIT.fullmatch(text) else None
 
 
 def _word(text: str) -> str | None:
@@ -104,11 +117,12 @@ def _description(text: str) -> str | None:
 
 
 _PROPERTIES: dict[str, tuple[str, Callable[[str], JSON], str]] = {
+    "id": ("Id", _name, "systemd's own name for it; another one than was asked for where that is an alias"),
     "loadState": ("LoadState", _word, "`loaded`, or `not-found`, `masked` and the like"),
     "activeState": ("ActiveState", _word, "`active`, `inactive`, `failed`, `activating` and the like"),
     "subState": ("SubState", _word, "The same in the words of the unit's type, for example `running`"),
     "result": ("Result", _word, "How it ended last, for example `success` or `exit-code`"),
-    "invocationID": ("InvocationID", _invocation, "32 hexadecimal digits that each start makes anew"),
+    "invocationID": ("InvocationID", _invocation, "32 hexadecimal digits, new with each start"),
     "nRestarts": ("NRestarts", _count, "How often systemd restarted it by itself"),
     "mainPID": ("MainPID", _count, "The number of its main process, 0 when there is none"),
     "job": ("Job", _job, "The number of the queued job, 0 when there is none"),
@@ -125,9 +139,12 @@ _PROPERTIES: dict[str, tuple[str, Callable[[str], JSON], str]] = {
     "description": ("Description", _description, "What its author calls it; left out when it could hold a secret"),
 }
 
+_NUMBERS = (_count, _job, _span)
+
 _LEGIBLE: dict[Callable[[str], JSON], str] = {
     _job: "; 0 where it is empty",
     _span: ", in seconds; unknown where it is `infinity`",
+    _name: "",
     _word: "; unknown where it is empty",
     _invocation: "; unknown where it is empty",
 }
@@ -136,11 +153,14 @@ PROBE = Probe(
     name="unit",
     arguments=UnitArguments,
     source="systemctl show",
-    fields={field: told for field, (_, _, told) in _PROPERTIES.items()},
+    fields={
+        field: (number if read in _NUMBERS else text)(description)
+        for field, (_, read, description) in _PROPERTIES.items()
+    },
     quoted=("description",),
     argv=_argv,
     parse=_parse,
-    by_hand=ByHand(
+    manual_steps=ManualSteps(
         lambda _: {field: f"`{name}`{_LEGIBLE.get(read, '')}" for field, (name, read, _) in _PROPERTIES.items()}
     ),
 )

@@ -1,9 +1,11 @@
-"""CEL: check, explain, evaluate to true, false or unknown; and the ``$(path)`` templates beside it."""
+"""CEL: check, explain, evaluate to true, false or unknown; and the ``$(path)`` templates alongside it."""
 
+from firstresponder.expressions.complaint import ExpressionError
+from firstresponder.expressions.cost import MAX_COST
 from firstresponder.expressions.expression import (
     RESERVED_NAMES,
+    TOO_COSTLY,
     Expression,
-    ExpressionError,
     Result,
     Verdict,
     compile_condition,
@@ -21,9 +23,12 @@ from firstresponder.expressions.template import (
     template_references,
 )
 from firstresponder.expressions.tree import Comparison
+from firstresponder.expressions.witness import witnesses
 
 __all__ = [
+    "MAX_COST",
     "RESERVED_NAMES",
+    "TOO_COSTLY",
     "Comparison",
     "Expression",
     "ExpressionError",
@@ -42,4 +47,5 @@ __all__ = [
     "render_text",
     "resolve_variables",
     "template_references",
+    "witnesses",
 ]

@@ -5,7 +5,6 @@ All variables are of type DYN: the shape of evidence is the probes' promise and 
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Collection, Iterable
@@ -17,10 +16,12 @@ from typing import Any
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_math, ext_strings
 
+from firstresponder.expressions.complaint import ExpressionError, explain_error, too_deep
+from firstresponder.expressions.cost import MAX_COST, cost, read_cost_tree
 from firstresponder.expressions.form import Form, read_form
 from firstresponder.expressions.numbers import format_value
 from firstresponder.expressions.scope import Scope
-from firstresponder.expressions.tree import Comparison, Tree, read_tree
+from firstresponder.expressions.tree import Comparison, Read, Tree, read_tree
 from firstresponder.safety import neutralise
 
 MAX_LENGTH = 4096
@@ -28,6 +29,11 @@ MAX_LENGTH = 4096
 
 MAX_SIZE = 64 * 1024
 """Characters and entries of the largest value; what is larger would grow without end through variables."""
+
+TOO_COSTLY = (
+    "takes more time and memory than an evaluation may take: go through shorter lists, in fewer levels, and put less "
+    "text together"
+)
 
 RESERVED_NAMES = frozenset(
     # Types and literals of CEL (cel-spec, langdef.md, "Identifiers" and "Values").
@@ -60,16 +66,6 @@ class Result:
         return self.value is not None
 
 
-class ExpressionError(ValueError):
-    """An expression that cannot be used. ``position`` is (line, column), both from 1, where it is known."""
-
-    def __init__(self, message: str, position: tuple[int, int] | None = None) -> None:
-        where = f" (line {position[0]}, column {position[1]} of the expression)" if position is not None else ""
-        super().__init__(f"{message}{where}")
-        self.message = message
-        self.position = position
-
-
 def compile_expression(source: str, names: Iterable[str], evidence: Collection[str] = ()) -> Expression:
     """Check an expression that may use the given names, those in ``evidence`` being diagnostics.
 
@@ -89,12 +85,28 @@ def compile_expression(source: str, names: Iterable[str], evidence: Collection[s
     try:
         program = _environment(known).compile(source)
     except RuntimeError as error:
-        raise _explained(str(error), known) from None
-    tree = read_tree(program.serialize())
+        raise explain_error(str(error), source, known) from None
+    try:
+        tree = read_tree(program.serialize())
+    except RecursionError:
+        raise too_deep() from None
     _refuse_traps(tree, source, evidence)
     # What else the tree names are types, as in type(x) == double.
     references = frozenset(path for path in tree.references if path.partition(".")[0] in known)
-    return Expression(source, program, references, tuple(tree.comparisons))
+    expression = Expression(
+        source,
+        program,
+        references,
+        tuple(tree.comparisons),
+        frozenset(tree.ranges),
+        frozenset(tree.reads),
+    )
+    try:
+        expression.cost(Scope())
+        expression.form  # noqa: B018 - read here, where one that is too deep is found
+    except RecursionError:
+        raise too_deep() from None
+    return expression
 
 
 def compile_condition(source: str, names: Iterable[str], evidence: Collection[str] = ()) -> Expression:
@@ -112,7 +124,13 @@ class Expression:
     """A checked expression; made by :func:`compile_expression`."""
 
     def __init__(
-        self, source: str, program: Any, references: frozenset[str], comparisons: tuple[Comparison, ...]
+        self,
+        source: str,
+        program: Any,
+        references: frozenset[str],
+        comparisons: tuple[Comparison, ...],
+        ranges: frozenset[str],
+        reads: frozenset[Read],
     ) -> None:
         self.source = source
         self.references = references
@@ -121,7 +139,10 @@ class Expression:
         """The first parts of the references: diagnostics, variables, parameters and the like."""
         self.comparisons = comparisons
         """Where it compares one of them with a number or with another."""
+        self.ranges = ranges
+        """Those of the references whose entries it goes through, as in ``processes.list.exists(p, …)``."""
         self._program = program
+        self._reads = reads
 
     @property
     def result_type(self) -> str:
@@ -133,6 +154,14 @@ class Expression:
         """Its tree without what changes nothing in its meaning; see form.py."""
         return read_form(self._program.serialize())
 
+    @cached_property
+    def _cost_tree(self) -> tuple[Any, ...]:
+        return read_cost_tree(self._program.serialize())
+
+    def cost(self, scope: Scope) -> float:
+        """The most that an evaluation can take, in units of :mod:`cost`."""
+        return cost(self._cost_tree, scope, self.names)
+
     @property
     def constant(self) -> Verdict | None:
         """The verdict when no evidence can change it (a guard like that is a mistake), else None."""
@@ -140,9 +169,14 @@ class Expression:
         return verdict if verdict is not Verdict.UNKNOWN or not self.references else None
 
     def evaluate(self, scope: Scope) -> Result:
-        """The value; Unknown for every error, null, what is not finite or larger than MAX_SIZE. Never raises."""
+        """The value; Unknown for every error, null, what is not finite or larger than MAX_SIZE. Never raises.
+
+        What could take more than MAX_COST is not evaluated, and Unknown: evidence decides how long it takes.
+        """
+        if self.cost(scope) > MAX_COST:
+            return Result(because=TOO_COSTLY)
         try:
-            outcome = self._program.eval(data=scope.select(self.names))
+            outcome = self._program.eval(data=scope.select(self.names, self._reads))
             if outcome.type() == cel.Type.ERROR:
                 return Result(because=self._reason(scope, str(outcome.value())))
             value = outcome.plain_value()
@@ -170,9 +204,10 @@ class Expression:
             return f"the result {format_value(result.value, 64)} is neither true nor false"
         return self.read(scope)
 
-    def read(self, scope: Scope, limit: int = 64) -> str:
-        """The values that it reads, each of at most ``limit`` characters, for people; empty where it reads none."""
-        values = {path: scope.lookup(path) for path in sorted(self.references)}
+    def read(self, scope: Scope, limit: int = 64, without: Collection[str] = ()) -> str:
+        """The values that it reads, but those at the paths ``without``, each of at most ``limit`` characters, for
+        people; empty where it reads none."""
+        values = {path: scope.lookup(path) for path in sorted(self.references.difference(without))}
         return ", ".join(
             f"{path} = {format_value(value, limit)}" if value is not None else f"{path} is not known"
             for path, value in values.items()
@@ -182,6 +217,8 @@ class Expression:
         missing = sorted(path for path in self.references if scope.lookup(path) is None)
         if missing:
             return f"not known: {', '.join(missing)}"
+        if incomplete := scope.incomplete(self._reads):
+            return f"not known as a whole, for a part is withheld: {', '.join(incomplete)}"
         if found := re.search(r'Key not found in map : "([^"]*)"', error):
             return f"not known: {neutralise(found[1], 64)} of an entry"
         return f"cannot be evaluated: {neutralise(error.partition(': ')[2] or error, 200)}"
@@ -205,6 +242,11 @@ def _refuse_traps(tree: Tree, source: str, evidence: Collection[str]) -> None:
             "has() turns evidence that is not known into false: compare the field itself, then missing evidence "
             "stays unknown",
             _position(source, offset - len("has")),
+        )
+    for offset in tree.messages:
+        raise ExpressionError(
+            "a message of Protocol Buffers is of no use here: write the plain value, as in 1 or {'a': 1}",
+            _position(source, offset),
         )
     for offset in tree.growing_replacements:
         raise ExpressionError(
@@ -248,33 +290,3 @@ def _size(value: Any) -> int:
         case dict():
             return len(value) + sum(_size(each) for each in (*value, *value.values()))
     return 1
-
-
-_ISSUE = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
-
-
-def _explained(error: str, names: frozenset[str]) -> ExpressionError:
-    """The library's first complaint, in words for the author of the expression."""
-    if "recursion" in error:
-        return ExpressionError("nested too deeply; give parts of it a name of their own (variables)")
-    issue = _ISSUE.search(error)
-    if issue is None:
-        return ExpressionError(neutralise(error, 256))
-    line, column, message = int(issue[1]), int(issue[2]), issue[3]
-    position = (line, column) if line > 0 else None
-    if found := re.match(r"undeclared reference to '([^']*)'", message):
-        return ExpressionError(_unknown_name(found[1], names), position)
-    if found := re.match(r"found no matching overload for '([^']*)' applied to '(.*)'", message):
-        function = found[1].strip("_") if found[1].startswith(("_", "!", "-")) else found[1]
-        advice = "; write 2.0 for 2" if {"int", "double"} <= set(re.findall(r"[a-z]+", found[2])) else ""
-        return ExpressionError(f"{function} cannot be applied to ({found[2].strip('()')}){advice}", position)
-    message = re.sub(r" expecting .*", "", message)
-    message = re.sub(r"Syntax error: (mismatched|extraneous) input '<EOF>'", "it ends too early", message)
-    return ExpressionError(neutralise(message, 256), position)
-
-
-def _unknown_name(path: str, names: frozenset[str]) -> str:
-    root = path.lstrip(".").partition(".")[0]
-    close = difflib.get_close_matches(root, names, n=1)
-    advice = f"did you mean {close[0]}? " if close else ""
-    return f"{root} is not known here: {advice}known names are {', '.join(sorted(names)) or 'none'}"

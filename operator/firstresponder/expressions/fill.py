@@ -7,7 +7,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from firstresponder.expressions.expression import ExpressionError, compile_expression
+from firstresponder.expressions.complaint import ExpressionError
+from firstresponder.expressions.expression import compile_expression
 
 _TOKEN = re.compile(
     r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|(?<![\w.])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*|(?:\s|//[^\n]*)+"

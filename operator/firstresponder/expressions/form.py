@@ -63,7 +63,9 @@ def _form(expr: Message, bound: Mapping[str, Form]) -> Form:
     if expr.has(8):
         entries = expr.message(8).messages(2)
         return ("map", *((_form(each.message(3), bound), _form(each.message(4), bound)) for each in entries))
-    return _comprehension(expr.message(9), bound)
+    if expr.has(9):
+        return _comprehension(expr.message(9), bound)
+    raise ValueError("an expression of a kind that this does not know")
 
 
 def _constant(constant: Message) -> Form:

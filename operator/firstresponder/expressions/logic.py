@@ -1,6 +1,6 @@
 """What conditions say about each other: whether any evidence could make some of them true and others false.
 
-What a condition compares takes every place that the comparisons can tell apart (below, at and above each constant);
+What a condition compares takes every place that the comparisons can distinguish (below, at and above each constant);
 whatever else it asks is true or false; and what the language lets be neither (a result that is no number, a text where
 ``== true`` is asked) may be that too. So ``x > 90.0`` is known to be false wherever ``x > 80.0`` is, and
 ``a || b`` wherever ``b || a`` is. What is not seen is only that two different questions have to do with each other:
@@ -54,7 +54,8 @@ class Logic:
         """Each constant's place among those that one thing is compared with; between them are the even places."""
 
     def possible(self, true: Sequence[Form], false: Sequence[Form] = ()) -> bool:
-        """Whether some evidence could make all of ``true`` true and all of ``false`` false; also if nobody can tell."""
+        """Whether some evidence could make all of ``true`` true and all of ``false`` false; also if that is not
+        known."""
         try:
             return self._search((ALL, *true, *(negation(each) for each in false)), {})
         except (_TooMuchWork, RecursionError):
@@ -132,7 +133,7 @@ class Logic:
 
 
 class _TooMuchWork(Exception):
-    """It cannot be told in reasonable time."""
+    """It cannot be decided in reasonable time."""
 
 
 def _note_constants(form: Form, constants: dict[Form, set[Any]]) -> None:

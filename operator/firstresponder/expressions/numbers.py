@@ -26,5 +26,10 @@ def format_value(value: Any, limit: int) -> str:
         case str():
             return shown(value, limit)
         case list():
-            return shown(f"[{', '.join(format_value(each, limit) for each in value[:limit])}]", limit)
-    return shown("{" + ", ".join(f"{key}: {format_value(each, limit)}" for key, each in value.items()) + "}", limit)
+            return shown(f"[{', '.join(_inner(each, limit) for each in value[:limit])}]", limit)
+    return shown("{" + ", ".join(f"{key}: {_inner(each, limit)}" for key, each in value.items()) + "}", limit)
+
+
+def _inner(value: Any, limit: int) -> str:
+    """Within a list or a map, where an empty text would be a gap."""
+    return '""' if value == "" else format_value(value, limit)

@@ -3,6 +3,9 @@
 One pass: what was put in is never looked at again, so a value that contains ``$(…)`` stays text. ``$$(`` stands
 for a plain ``$(``, as in Kubernetes' own ``$(VAR)``.
 
+An IPv6 address that becomes the host of a URL (it stands right behind ``://``) is put in brackets, as RFC 3986
+wants it: only here it is known where the address ends and a port begins.
+
 Two renderings, for two purposes. A text is for people: a missing value is ``?`` and values are neutralised.
 An argument reaches a host or a playbook: a missing value, and every value whose source is not allowed, stops it.
 """
@@ -11,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
+from ipaddress import IPv6Address
 from typing import Any
 
 from firstresponder.expressions.numbers import format_value
@@ -96,7 +100,22 @@ def _argument(path: str, value: Any) -> str:
 
 
 def _substitute(template: str, value: Callable[[str], str]) -> str:
-    return _REFERENCE.sub(lambda match: "$(" if match[0] == "$$(" else value(_path(match)), template)
+    def filled(match: re.Match[str]) -> str:
+        if match[0] == "$$(":
+            return "$("
+        text = value(_path(match))
+        is_host = template.endswith("://", 0, match.start())
+        return f"[{text}]" if is_host and _is_ipv6(text) else text
+
+    return _REFERENCE.sub(filled, template)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _path(match: re.Match[str]) -> str:

@@ -8,8 +8,10 @@ wire format from protobuf.dev/programming-guides/encoding.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+
+Place = tuple[str, ...]
 
 INT, DYN = "int", "dyn"
 _ARITHMETIC = {"_+_": "+", "_-_": "-", "_*_": "*", "_/_": "/", "_%_": "%"}
@@ -28,20 +30,40 @@ class Comparison:
     """A number, or the dotted path of another value."""
 
 
+ANY_ENTRY = "*"
+"""A step of a path that may be any element of a list or any value of a map."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """A value that an expression reads, not counting what it only passes on its way to another."""
+
+    path: tuple[str, ...]
+    """Names and keys, and :data:`ANY_ENTRY`."""
+    whole: bool
+    """Whether all below it counts, as in ``==``; only its own keys or elements do for ``size`` and a macro's range."""
+
+
 @dataclass
 class Tree:
     """What a tree says about its expression. Offsets count characters from the start of the source."""
 
     references: set[str] = field(default_factory=set)
     """Dotted paths that it reads, the variables of its own comprehensions excluded."""
+    ranges: set[str] = field(default_factory=set)
+    """Dotted paths of the lists that its comprehensions go through, but for those within another comprehension."""
+    reads: set[Read] = field(default_factory=set)
+    """What it reads, those of its comprehensions' own variables as entries of what they run over."""
     presence_tests: list[int] = field(default_factory=list)
     """Offsets of ``has(…)``."""
     mixed_arithmetic: list[tuple[int, str]] = field(default_factory=list)
     """Offset and operator where an integer meets a value that is a double, if it is a number."""
     growing_replacements: list[int] = field(default_factory=list)
     """Offsets of ``replace(…)`` whose result may be longer than its text."""
+    messages: list[int] = field(default_factory=list)
+    """Offsets of literals of Protocol Buffers messages, such as ``google.protobuf.Int64Value{value: 1}``."""
     comparisons: list[Comparison] = field(default_factory=list)
-    """Where a path is compared with a number or another path, told from each path's side."""
+    """Where a path is compared with a number or another path, seen from each path's side."""
 
 
 def read_tree(serialised: bytes) -> Tree:
@@ -66,7 +88,61 @@ class _Reader:
 
     def read(self) -> Tree:
         self._visit(self._root, frozenset())
+        self._read(self._root, {}, whole=True)
         return self._tree
+
+    def _read(self, expr: Message, bound: Mapping[str, Place | None], *, whole: bool) -> None:
+        """Note what an expression reads; ``bound`` says what the variables of comprehensions stand for."""
+        place = _place(expr, bound)
+        if place is not None:
+            self._tree.reads.add(Read(place, whole))
+        if expr.has(5):
+            if place is None:
+                self._read(expr.message(5).message(1), bound, whole=True)
+            else:
+                self._read_indices(expr.message(5).message(1), bound)
+        elif expr.has(6):
+            self._read_call(expr, place, bound, whole=whole)
+        elif expr.has(9):
+            self._read_comprehension(expr.message(9), bound)
+        else:
+            for child in _elements(expr):
+                self._read(child, bound, whole=True)
+
+    def _read_call(self, expr: Message, place: Place | None, bound: Mapping[str, Place | None], *, whole: bool) -> None:
+        call = expr.message(6)
+        operands = [*call.messages(1), *call.messages(3)]
+        if place is not None:
+            self._read_indices(expr, bound)
+        elif call.text(2) == "size":
+            self._read(operands[0], bound, whole=False)
+        elif call.text(2) == "_?_:_":
+            for operand, all_of_it in zip(operands, (True, whole, whole), strict=True):
+                self._read(operand, bound, whole=all_of_it)
+        else:
+            for operand in operands:
+                self._read(operand, bound, whole=True)
+
+    def _read_indices(self, expr: Message, bound: Mapping[str, Place | None]) -> None:
+        """What stands in the brackets of a path is read too."""
+        while not expr.has(4):
+            if expr.has(5):
+                expr = expr.message(5).message(1)
+            else:
+                operand, index = expr.message(6).messages(3)
+                self._read(index, bound, whole=True)
+                expr = operand
+
+    def _read_comprehension(self, loop: Message, bound: Mapping[str, Place | None]) -> None:
+        over = _place(loop.message(2), bound)
+        self._read(loop.message(2), bound, whole=over is None)
+        entry = (*over, ANY_ENTRY) if over is not None else None
+        names = {name: entry for name in (loop.text(1), loop.text(8)) if name}
+        accumulator: dict[str, Place | None] = {loop.text(3): None}
+        self._read(loop.message(4), bound, whole=True)
+        for number in (5, 6):  # condition, step
+            self._read(loop.message(number), {**bound, **names, **accumulator}, whole=True)
+        self._read(loop.message(7), {**bound, **accumulator}, whole=True)
 
     def _visit(self, expr: Message, bound: frozenset[str]) -> None:
         path = _path(expr)
@@ -79,6 +155,8 @@ class _Reader:
             self._visit(expr.message(5).message(1), bound)
         elif expr.has(6):
             self._visit_call(expr, bound)
+        elif expr.message(8).text(1):  # a struct with the name of a message
+            self._tree.messages.append(self._offset(expr))
         elif expr.has(9):
             self._visit_comprehension(expr.message(9), bound)
         else:
@@ -112,6 +190,8 @@ class _Reader:
 
     def _visit_comprehension(self, loop: Message, bound: frozenset[str]) -> None:
         self._visit(loop.message(2), bound)  # range
+        if not bound and (path := _path(loop.message(2))) is not None:
+            self._tree.ranges.add(".".join(path))
         self._visit(loop.message(4), bound)  # start of the accumulator
         inner = bound | {loop.text(1), loop.text(8), loop.text(3)}
         for number in (5, 6):  # condition, step
@@ -131,6 +211,23 @@ def _path(expr: Message) -> tuple[str, ...] | None:
     select = expr.message(5)
     operand = _path(select.message(1))
     return None if operand is None else (*operand, select.text(2))
+
+
+def _place(expr: Message, bound: Mapping[str, Place | None]) -> Place | None:
+    """Where the value of names, selections and indices stands; None for anything else, and for accumulators."""
+    if expr.has(4):
+        name = expr.message(4).text(1).removeprefix(".")
+        return bound.get(name, (name,))
+    if expr.has(5):
+        select = expr.message(5)
+        operand = _place(select.message(1), bound)
+        return None if operand is None else (*operand, select.text(2))
+    if expr.has(6) and expr.message(6).text(2) == "_[_]":
+        container, index = expr.message(6).messages(3)
+        operand = _place(container, bound)
+        key = index.message(3)
+        return None if operand is None else (*operand, key.text(6) if key.has(6) else ANY_ENTRY)
+    return None
 
 
 def _compared(expr: Message, bound: frozenset[str]) -> float | str | None:

@@ -14,7 +14,7 @@ class HostError(Exception):
 
 class HostUnreachable(HostError):
     """No connection, or none that lasted: TimedOut, ConnectionRefused, NameNotResolved, NoRoute, ConnectionLost,
-    SessionRefused or ProtocolError."""
+    LoginEnded, SessionRefused or ProtocolError."""
 
 
 class HostKeyMismatch(HostError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Target:
+class SshTarget:
     """An account on a host, reached by the one key it accepts; its observing and acting accounts are two targets.
 
     Equal targets share a connection, so one whose pinned host key or credentials changed never uses the old one.

@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 
 from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.incident import Evidence, IncidentStatus
-from firstresponder.incident.measure import thinned
-from firstresponder.incident.record import updated
+from firstresponder.incident.measurements import thin_out
+from firstresponder.incident.status import with_fields
 from firstresponder.safety.neutralise import ELLIPSIS
 
 LIMIT = 256 * 1024
 """Bytes that a status takes at most."""
 ESSENTIAL_LIMIT = 200 * 1024
-"""Bytes of it for what cannot be cut. The rest is for the outcome, which must find room whatever else there is."""
+"""Bytes of it for what cannot be cut. The rest is for the outcome, which must always fit."""
 _TEXTS = frozenset(
     {
         *("message", "because", "result", "details", "text", "title", "excerpt", "by"),
@@ -80,19 +80,19 @@ def _without_excerpts(status: IncidentStatus) -> IncidentStatus:
         each.model_copy(update={"excerpt": None, "truncated": True}) if each.excerpt is not None else each
         for each in status.evidence
     ]
-    return updated(status, evidence=evidence)
+    return with_fields(status, evidence=evidence)
 
 
 def _without_earlier_proofs(status: IncidentStatus) -> IncidentStatus:
     earlier = [each.model_copy(update={"proof": []}) for each in status.attempts[:-1]]
-    return updated(status, attempts=[*earlier, *status.attempts[-1:]])
+    return with_fields(status, attempts=[*earlier, *status.attempts[-1:]])
 
 
 def _samples_of(limit: int) -> Callable[[IncidentStatus], IncidentStatus]:
     def cut(status: IncidentStatus) -> IncidentStatus:
-        kept = thinned(status.samples, limit)
+        kept = thin_out(status.samples, limit)
         dropped = status.samples_dropped + len(status.samples) - len(kept)
-        return updated(status, samples=kept, samples_dropped=dropped)
+        return with_fields(status, samples=kept, samples_dropped=dropped)
 
     return cut
 
@@ -101,7 +101,7 @@ def _timeline_of(first: int, last: int) -> Callable[[IncidentStatus], IncidentSt
     def cut(status: IncidentStatus) -> IncidentStatus:
         dropped = max(len(status.timeline) - first - last, 0)
         entries = [*status.timeline[:first], *status.timeline[first + dropped :]]
-        return updated(status, timeline=entries, timeline_dropped=status.timeline_dropped + dropped)
+        return with_fields(status, timeline=entries, timeline_dropped=status.timeline_dropped + dropped)
 
     return cut
 
@@ -111,7 +111,7 @@ def _diagnostic_results_of(limit: int) -> Callable[[IncidentStatus], IncidentSta
         if (escalation := status.escalation) is None:
             return status
         results = [_shortened(each, limit) for each in escalation.diagnostic_results]
-        return updated(status, escalation=escalation.model_copy(update={"diagnostic_results": results}))
+        return with_fields(status, escalation=escalation.model_copy(update={"diagnostic_results": results}))
 
     return cut
 
@@ -121,7 +121,7 @@ def _words_of(limit: int) -> Callable[[IncidentStatus], IncidentStatus]:
 
 
 def _without_repetitions(status: IncidentStatus) -> IncidentStatus:
-    """Without what the packet, the evidence or the verdicts tell as well."""
+    """Without what the packet, the evidence or the verdicts say as well."""
     attempts = [each.model_copy(update={"proof": []}) for each in status.attempts]
     escalation, verification = status.escalation, status.verification
     if escalation is not None:
@@ -129,7 +129,7 @@ def _without_repetitions(status: IncidentStatus) -> IncidentStatus:
     if verification is not None:
         criteria = [each.model_copy(update={"require": None}) for each in verification.criteria]
         verification = verification.model_copy(update={"criteria": criteria})
-    return updated(
+    return with_fields(
         status, attempts=attempts, escalation=escalation, verification=verification, root_cause=None,
         samples=[], samples_dropped=status.samples_dropped + len(status.samples),
     )  # fmt: skip

@@ -13,15 +13,17 @@ from pydantic import ValidationError
 
 from firstresponder.api.incident import Phase
 from firstresponder.api.reasons import EscalationReason
-from firstresponder.incident.act import act
-from firstresponder.incident.approve import await_approval
 from firstresponder.incident.budget import ESSENTIAL_LIMIT, essential, within_budget
-from firstresponder.incident.escalate import escalated
-from firstresponder.incident.measure import looked
+from firstresponder.incident.measurements import with_measurements
+from firstresponder.incident.phases.acting import act
+from firstresponder.incident.phases.awaiting_approval import await_approval
+from firstresponder.incident.phases.closed import closed
+from firstresponder.incident.phases.escalation import escalate
+from firstresponder.incident.phases.pending import begin
+from firstresponder.incident.phases.triaging import triage
+from firstresponder.incident.phases.verifying import verify
 from firstresponder.incident.plan import Plan
 from firstresponder.incident.snapshot import Snapshot
-from firstresponder.incident.triage import begin, triage
-from firstresponder.incident.watch import closed, verify
 from firstresponder.safety.neutralise import shown
 
 HANDLERS: Mapping[Phase, Callable[[Snapshot, datetime], Plan]] = {
@@ -39,7 +41,7 @@ TRANSITIONS: Mapping[Phase, frozenset[Phase]] = {
     Phase.TRIAGING: frozenset({Phase.AWAITING_APPROVAL, Phase.VERIFYING, Phase.ESCALATED}),
     Phase.AWAITING_APPROVAL: frozenset({Phase.TRIAGING, Phase.ACTING, Phase.ESCALATED}),
     Phase.ACTING: frozenset({Phase.VERIFYING, Phase.ESCALATED}),
-    Phase.VERIFYING: frozenset({Phase.RESOLVED, Phase.AWAITING_APPROVAL, Phase.ESCALATED}),
+    Phase.VERIFYING: frozenset({Phase.TRIAGING, Phase.RESOLVED, Phase.AWAITING_APPROVAL, Phase.ESCALATED}),
     Phase.RESOLVED: frozenset(),
     Phase.ESCALATED: frozenset(),
 }
@@ -57,7 +59,7 @@ def reconcile(snapshot: Snapshot, now: datetime) -> Plan:
     """What happens next to this incident. Pure: the same snapshot and moment give the same plan.
 
     What cannot be put into the form that it must have (a packet with more preconditions than a packet can hold, or
-    one that leaves no room for the outcome) is handed to a human: trying again would give the same. Raises
+    one that leaves no space for the outcome) is escalated: trying again would give the same. Raises
     ForbiddenTransition rather than let an incident jump.
     """
     phase = snapshot.incident.status.phase
@@ -68,26 +70,26 @@ def reconcile(snapshot: Snapshot, now: datetime) -> Plan:
     except ValueError as error:
         if phase not in _MAY_GIVE_UP:
             raise
-        plan = escalated(snapshot, now, EscalationReason.INVALID_RUNBOOK, f"{phase} cannot go on: {_told(error)}")
+        plan = escalate(snapshot, now, EscalationReason.INVALID_RUNBOOK, f"{phase} cannot go on: {_error_text(error)}")
     if plan.status is None:
         return plan
     if plan.status.phase not in TRANSITIONS[phase] | {phase}:
         raise ForbiddenTransition(f"{phase} → {plan.status.phase}")
-    return replace(plan, status=within_budget(looked(snapshot, plan.status)))
+    return replace(plan, status=within_budget(with_measurements(snapshot, plan.status)))
 
 
 def _require_room(plan: Plan) -> None:
-    """Raise ValueError when the status could not hold the outcome beside what must not be cut of it."""
+    """Raise ValueError when the status could not hold the outcome next to what must not be cut of it."""
     if plan.status is None or not TRANSITIONS[plan.status.phase]:
         return
     if (needed := essential(plan.status)) > ESSENTIAL_LIMIT:
         raise ValueError(
-            f"evidence, hosts and packet take {needed} bytes, and a status has room for {ESSENTIAL_LIMIT}: narrow the "
+            f"evidence, hosts and packet take {needed} bytes, but a status holds {ESSENTIAL_LIMIT}: narrow the "
             "diagnostics, or shorten what the runbook puts into the packet"
         )
 
 
-def _told(error: ValueError) -> str:
+def _error_text(error: ValueError) -> str:
     """What is wrong, without the value that it is about."""
     if not isinstance(error, ValidationError):
         return shown(str(error), 1000)

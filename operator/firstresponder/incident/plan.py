@@ -1,21 +1,19 @@
-"""All that a decision may ask for: effects as values, carried out by the controller.
+"""All that a decision may ask for: effects as values, carried out by the controller, and what their answers teach.
 
 A plan is carried out in this order: the status is written (with the snapshot's resourceVersion as precondition;
-a conflict drops the rest), the Events are recorded, the effect is performed. After an effect, or at once when
-``again`` is set, the incident is looked at anew; without either it is left until something changes or until
-``requeue_after``.
+a conflict drops the rest), the Events are recorded, then comes what is next.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.base import JSON, ApiModel
-from firstresponder.api.incident import IncidentStatus
-from firstresponder.api.ledger import PreviewRequest
-from firstresponder.incident.snapshot import Sample
+from firstresponder.api.incident import Incident, IncidentStatus
+from firstresponder.api.ledger import LedgerAnswer, Moment, PreviewAnswer, PreviewRequest
+from firstresponder.incident.facts import Facts, Gate, Observation, Sample
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,8 @@ class ProbeRequest:
     probe: str
     arguments: ApiModel
     timeout: float | None
-    not_before: float | None = None
-    """Unix seconds by the host's clock: a journal is not read from before this moment."""
+    not_before: Moment | None = None
+    """By the host's clocks: a journal is not read from before this moment."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,9 @@ class Observe:
     runbook: str
     probes: tuple[ProbeRequest, ...]
     hosts: tuple[str, ...]
+    shared: bool = False
+    """Whether answers to other incidents count that were observed since this one is known: for a triage only. A look
+    before acting and a verification take nothing that was observed before they began."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +101,19 @@ class CloseRequest:
 
 
 @dataclass(frozen=True)
-class MarkIncorrect:
-    """Record in another incident that its fix did not last."""
+class ReadIncident:
+    """Read another incident as it is stored now."""
 
     name: str
     uid: str
-    message: str
+
+
+@dataclass(frozen=True)
+class MarkIncorrect:
+    """Record in an earlier incident that its fix did not last; only if nobody changed it since it was read."""
+
+    earlier: Incident
+    status: IncidentStatus
 
 
 @dataclass(frozen=True)
@@ -142,6 +150,7 @@ Effect = (
     | CreateRequest
     | Consume
     | CloseRequest
+    | ReadIncident
     | MarkIncorrect
     | AskLedger
     | SendOrder
@@ -149,28 +158,87 @@ Effect = (
 )
 
 
+Answer = Gate | Observation | PreviewAnswer | LedgerAnswer | Incident | None
+"""What an effect brings back; None where there is nothing to know but that it was carried out."""
+
+
+def learn(facts: Facts, effect: Effect, answer: Answer) -> Facts:  # one case an effect
+    """What is known once an effect was carried out."""
+    match effect, answer:
+        case Pin(), _:
+            return replace(facts, pinned=effect.revision)
+        case CheckGate(), Gate():
+            return replace(facts, gate=answer)
+        case Observe(), Observation():
+            # An observation may take long; what was seen of the gate before it is old.
+            return replace(facts, observation=answer, gate=None)
+        case Experiment(), Observation():
+            return replace(facts, experiments=answer)
+        case RunPreview(), PreviewAnswer():
+            return replace(facts, preview=answer)
+        case ReadIncident(), Incident() if answer.metadata.uid == effect.uid:
+            return replace(facts, earlier=answer)
+        case ReadIncident(), _:  # it is gone, and with it what could be marked
+            return replace(facts, marked_incorrect=effect.uid)
+        case MarkIncorrect(), _:
+            return replace(facts, marked_incorrect=effect.earlier.metadata.uid)
+        case AskLedger(), LedgerAnswer():
+            return replace(facts, ledger=answer)
+        case SendOrder(), LedgerAnswer():
+            return replace(facts, ledger=answer, refusal=answer.refused or "")
+        case Seal(), LedgerAnswer():
+            return replace(facts, ledger=answer, sealing=True)
+        case _:
+            return facts
+
+
 @dataclass(frozen=True)
 class Event:
-    """A Kubernetes Event about the incident. ``reason`` and ``occasion`` make its name, so each is recorded once."""
+    """A Kubernetes Event about the incident. ``reason`` and ``dedup_key`` make its name, so each is recorded once."""
 
     reason: str
     message: str
     warning: bool = False
-    occasion: str = ""
-    """What tells it from an earlier Event of the same reason: each packet asks for its own approval."""
+    dedup_key: str = ""
+    """What distinguishes it from an earlier Event of the same reason: each packet asks for its own approval."""
+
+
+@dataclass(frozen=True)
+class Perform:
+    """Carry out an effect, then decide again from the top with what it brought back."""
+
+    effect: Effect
+
+
+@dataclass(frozen=True)
+class Again:
+    """Decide again at once, with nothing but what is stored."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Decide again after this time, or earlier if something changes."""
+
+    span: timedelta
+
+
+@dataclass(frozen=True)
+class Rest:
+    """Leave the incident until something changes."""
+
+
+Next = Perform | Again | Wait | Rest
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do next."""
+    """What to do now, and what comes next."""
 
     status: IncidentStatus | None = None
     events: tuple[Event, ...] = ()
-    effect: Effect | None = None
-    again: bool = False
-    requeue_after: timedelta | None = None
+    next: Next = Rest()
     samples: tuple[Sample, ...] | None = None
-    """What to remember for the next look; None keeps what is remembered."""
+    """What to remember for later passes; None keeps what is remembered."""
 
 
 def wait(until: datetime, now: datetime) -> timedelta:

@@ -1,9 +1,10 @@
-"""Requests to the API server as JSON in and JSON out, with refusals as exceptions that can be told apart."""
+"""Requests to the API server as JSON in and JSON out, with refusals as exceptions that can be distinguished."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -19,13 +20,25 @@ _PAGE = 500
 Body = Mapping[str, Any]
 
 
+class Observer:
+    """Hears nothing; a subclass hears of each request that has ended."""
+
+    def requested(self, verb: str, resource: str, status: int | None, seconds: float) -> None:
+        """A ``verb`` and a ``resource`` (``incidents/status``) as in RBAC, and the answer's HTTP status.
+
+        ``status`` is None when there was no answer. Must not raise.
+        """
+
+
 class Client:
     """The API server as the operator's ServiceAccount sees it, over one pool of connections.
 
     Every method raises a kind of ApiError for a refusal and Unreachable when there is no answer.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, observer: Observer | None = None) -> None:
+        self._observer = observer or Observer()
+
         def authorise(configuration: Any) -> None:
             configuration.api_key["authorization"] = f"Bearer {connection.token()}"
 
@@ -45,14 +58,42 @@ class Client:
 
     async def items(self, path: str) -> AsyncIterator[dict[str, Any]]:
         """The items of a list, however many pages it has."""
-        page = {"limit": str(_PAGE)}
-        while True:
-            answer = await self.get(path, **page)
-            for item in answer["items"]:
+        async for page in self.pages(path):
+            for item in page["items"]:
                 yield item
-            if not (rest := answer["metadata"].get("continue")):
+
+    async def pages(self, path: str, limit: int = _PAGE) -> AsyncIterator[dict[str, Any]]:
+        """A list by its pages, each with at most so many items."""
+        query = {"limit": str(limit)}
+        while True:
+            page = await self.get(path, **query)
+            yield page
+            if not (rest := page["metadata"].get("continue")):
                 return
-            page["continue"] = rest
+            query["continue"] = rest
+
+    async def stream(self, path: str, silence: float, **query: str) -> AsyncGenerator[dict[str, Any], None]:
+        """The events of a watch, until the API server ends it.
+
+        Raises Unreachable too when nothing came for ``silence`` seconds.
+        """
+        bounds = aiohttp.ClientTimeout(total=None, connect=10, sock_read=silence)
+        begin, status = time.monotonic(), None
+        try:
+            answer = (await self._send("GET", path, query=query, bounds=bounds)).response
+            status = answer.status
+            async with answer:
+                if status >= 400:
+                    raise _refusal(status, await answer.read())
+                rest = b""
+                async for chunk in answer.content.iter_any():
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    for line in lines:
+                        yield json.loads(line)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unreachable(f"watch {path}: {error or type(error).__name__}") from error
+        finally:
+            self._observer.requested("watch", _as_in_rbac("GET", path)[1], status, time.monotonic() - begin)
 
     async def create(self, path: str, body: Body, **query: str) -> Any:
         # Sent as YAML, of which JSON is a part: the client would otherwise put spaces into the JSON. The API
@@ -73,23 +114,50 @@ class Client:
         content_type: str = "application/json",
         query: Mapping[str, str],
     ) -> Any:
-        pairs: Sequence[tuple[str, str]] = list(query.items())
+        begin, status = time.monotonic(), None
         try:
-            method, url, headers, body, _ = await self._api.param_serialize(
-                method,
-                path,
-                query_params=pairs,
-                header_params={"Accept": "application/json", "Content-Type": content_type},
-                body=body,
-                auth_settings=["BearerToken"],
-            )
-            response = await self._api.call_api(method, url, headers, body, _request_timeout=_TIMEOUT)
+            response = await self._send(method, path, body, content_type=content_type, query=query)
             text = await response.read()
+            status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable(f"{method} {path}: {error or type(error).__name__}") from error
-        if response.status >= 400:
-            raise _refusal(response.status, text)
+        finally:
+            self._observer.requested(*_as_in_rbac(method, path), status, time.monotonic() - begin)
+        if status >= 400:
+            raise _refusal(status, text)
         return json.loads(text)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        content_type: str = "application/json",
+        query: Mapping[str, str],
+        bounds: aiohttp.ClientTimeout = _TIMEOUT,
+    ) -> Any:
+        pairs: Sequence[tuple[str, str]] = list(query.items())
+        method, url, headers, body, _ = await self._api.param_serialize(
+            method,
+            path,
+            query_params=pairs,
+            header_params={"Accept": "application/json", "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        return await self._api.call_api(method, url, headers, body, _request_timeout=bounds)
+
+
+def _as_in_rbac(method: str, path: str) -> tuple[str, str]:
+    """The verb and the resource of a request, empty for discovery: never a name, of which there is no end."""
+    parts = path.strip("/").split("/")
+    parts = parts[2:] if parts[0] == "api" else parts[3:]  # /api/VERSION or /apis/GROUP/VERSION
+    if parts[:1] == ["namespaces"] and len(parts) > 2:
+        parts = parts[2:]
+    resource, name, subresource = (*parts, "", "", "")[:3]
+    verb = {"GET": "get" if name or not resource else "list", "POST": "create", "PATCH": "patch"}[method]
+    return verb, f"{resource}/{subresource}" if subresource else resource
 
 
 def _refusal(code: int, text: bytes) -> Exception:

@@ -29,11 +29,11 @@ class Events:
         message: str,
         *,
         warning: bool = False,
-        occasion: str = "",
+        dedup_key: str = "",
     ) -> None:
-        """Record an Event, unless one with that reason and occasion about that object is recorded already."""
+        """Record an Event, unless one with that reason and dedup_key about that object is recorded already."""
         metadata = about.metadata
-        identity = hashlib.sha256(f"{metadata.uid} {reason} {occasion}".encode()).hexdigest()[:16]
+        identity = hashlib.sha256(f"{metadata.uid} {reason} {dedup_key}".encode()).hexdigest()[:16]
         body = {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",

@@ -95,15 +95,17 @@ OPERATOR: Final[tuple[Permission, ...]] = (
 """Everything the operator does. Status subresources are merge-patched; see api conventions for why not applied."""
 
 _OUR_KINDS = [kind.plural for kind in KINDS]
+# Why an incident was decided so, and what a packet has to order, is derived from the revision that the incident pinned.
+_READ_REVISIONS: JSON = {"apiGroups": ["apps"], "resources": ["controllerrevisions"], "verbs": ["get"]}
 _REVIEWER_RULES: list[JSON] = [
     {"apiGroups": [GROUP], "resources": ["approvalrequests"], "verbs": ["get", "list", "watch", "patch"]},
     {"apiGroups": [GROUP], "resources": ["incidents", "actionclasses"], "verbs": ["get", "list", "watch"]},
+    _READ_REVISIONS,
 ]
 _RESPONDER_RULES: list[JSON] = [
     {"apiGroups": [GROUP], "resources": ["incidents"], "verbs": ["create", "patch"]},
     {"apiGroups": [GROUP], "resources": _OUR_KINDS, "verbs": ["get", "list", "watch"]},
-    # Why an incident was decided so is told from the revision that it pinned.
-    {"apiGroups": ["apps"], "resources": ["controllerrevisions"], "verbs": ["get"]},
+    _READ_REVISIONS,
     {"apiGroups": ["", "events.k8s.io"], "resources": ["events"], "verbs": ["get", "list", "watch"]},
 ]
 

@@ -43,7 +43,7 @@ async def missing(client: Client, namespaces: Sequence[str]) -> tuple[str, ...]:
 
     reviews = list(access_reviews(tuple(namespaces)))
     answers = await asyncio.gather(*(denied(spec) for spec in reviews))
-    return tuple(_told(spec["resourceAttributes"]) for spec, no in zip(reviews, answers, strict=True) if no)
+    return tuple(_missing_right(spec["resourceAttributes"]) for spec, no in zip(reviews, answers, strict=True) if no)
 
 
 async def absent_kinds(client: Client) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ async def _is_allowed(client: Client, spec: dict[str, Any]) -> bool:
     return bool(answer["status"]["allowed"])
 
 
-def _told(attributes: dict[str, str]) -> str:
+def _missing_right(attributes: dict[str, str]) -> str:
     resource = "/".join(filter(None, [attributes["resource"], attributes.get("subresource")]))
     name = f" {attributes['name']}" if "name" in attributes else ""
     namespace = attributes.get("namespace")

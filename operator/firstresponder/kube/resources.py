@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from firstresponder.api.base import GROUP, VERSION, ObjectMeta, Resource, StatusModel
+from firstresponder.api.base import API_VERSION, GROUP, VERSION, ObjectMeta, Resource, StatusModel
 from firstresponder.kube.client import Body, Client
 from firstresponder.kube.errors import NotFound
 from firstresponder.kube.merge import merge_patch
@@ -16,6 +16,12 @@ def path_of(kind: type[Resource], namespace: str, name: str | None = None, subre
     """The URL path of a collection, an object or its subresource."""
     parts = ["/apis", GROUP, VERSION, "namespaces", namespace, kind.plural, name, subresource]
     return "/".join(part for part in parts if part is not None)
+
+
+def owner_reference(owner: Resource) -> dict[str, Any]:
+    """An entry of ``metadata.ownerReferences``."""
+    metadata = owner.metadata
+    return {"apiVersion": API_VERSION, "kind": type(owner).__name__, "name": metadata.name, "uid": metadata.uid}
 
 
 class Resources:
@@ -43,32 +49,26 @@ class Resources:
         """All objects of a kind, as stored: one that cannot be read as its type must not hide the others."""
         return [item async for item in self._client.items(path_of(kind, namespace))]
 
-    async def create(self, kind: type[R], owner: Resource, name: str, spec: Body) -> R:
-        """Create an object that goes when its owner goes. Raises AlreadyExists."""
-        namespace = owner.namespace
-        reference = {
-            "apiVersion": f"{GROUP}/{VERSION}",
-            "kind": type(owner).__name__,
-            "name": owner.name,
-            "uid": owner.metadata.uid,
-        }
-        body = {
-            "apiVersion": f"{GROUP}/{VERSION}",
-            "kind": kind.__name__,
-            "metadata": {"name": name, "namespace": namespace, "ownerReferences": [reference]},
-            "spec": spec,
-        }
+    async def create(self, kind: type[R], namespace: str, name: str, spec: Body, owner: Resource | None = None) -> R:
+        """Create an object, which goes when its owner (of the same namespace) goes. Raises AlreadyExists."""
+        metadata: dict[str, Any] = {"name": name, "namespace": namespace}
+        if owner is not None:
+            metadata["ownerReferences"] = [owner_reference(owner)]
+        body = {"apiVersion": API_VERSION, "kind": kind.__name__, "metadata": metadata, "spec": spec}
         return kind.model_validate(await self._client.create(path_of(kind, namespace), body))
 
     async def write_status(
         self, kind: type[Resource], metadata: ObjectMeta, before: StatusModel, after: StatusModel
-    ) -> None:
+    ) -> dict[str, Any]:
         """Make the status ``after``, if the object is still the one that ``metadata`` and ``before`` were read from.
 
-        Raises Conflict when anybody changed the object since, NotFound when it is gone.
+        Returns the object as it is then. Raises Conflict when anybody changed it since, NotFound when it is gone.
         """
         patch = {
             "metadata": {"resourceVersion": metadata.resource_version},
             "status": merge_patch(before.wire(), after.wire()),
         }
-        await self._client.merge(path_of(kind, metadata.namespace, metadata.name, "status"), patch)
+        written: dict[str, Any] = await self._client.merge(
+            path_of(kind, metadata.namespace, metadata.name, "status"), patch
+        )
+        return written

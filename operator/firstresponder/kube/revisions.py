@@ -7,13 +7,14 @@ incidents, and the garbage collector takes it when the last owner is gone.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from firstresponder.api.base import API_VERSION, Resource
+from firstresponder.api.base import Resource
 from firstresponder.kube.client import Client
 from firstresponder.kube.errors import AlreadyExists, NotFound
+from firstresponder.kube.resources import owner_reference
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Revisions:
             "metadata": {
                 "name": name,
                 "namespace": runbook.namespace,
-                "ownerReferences": [{**_owner(runbook), "controller": True}],
+                "ownerReferences": [{**owner_reference(runbook), "controller": True}],
             },
             "data": data,
             "revision": runbook.metadata.generation,
@@ -68,20 +69,21 @@ class Revisions:
         with contextlib.suppress(AlreadyExists):
             await self._client.create(_path(runbook.namespace), body)
 
-    async def add_owner(self, revision: ControllerRevision, owner: Resource) -> None:
-        """Make ``owner`` keep the revision alive, unless it does already.
+    async def add_owners(self, revision: ControllerRevision, owners: Sequence[Resource]) -> None:
+        """Make each of ``owners`` (of one namespace) keep the revision alive, unless it does already.
 
         Raises Conflict when the revision changed since it was read, NotFound when it is gone.
         """
-        if revision.is_owned_by(owner.metadata.uid):
+        new = [owner for owner in owners if not revision.is_owned_by(owner.metadata.uid)]
+        if not new:
             return
         patch = {
             "metadata": {
                 "resourceVersion": revision.resource_version,
-                "ownerReferences": [*revision.owners, _owner(owner)],
+                "ownerReferences": [*revision.owners, *map(owner_reference, new)],
             }
         }
-        await self._client.merge(f"{_path(owner.namespace)}/{revision.name}", patch)
+        await self._client.merge(f"{_path(new[0].namespace)}/{revision.name}", patch)
 
 
 def _read(body: Mapping[str, Any]) -> ControllerRevision:
@@ -93,11 +95,6 @@ def _read(body: Mapping[str, Any]) -> ControllerRevision:
         data if isinstance(data, Mapping) else {},
         tuple(metadata.get("ownerReferences", ())),
     )
-
-
-def _owner(resource: Resource) -> dict[str, Any]:
-    metadata = resource.metadata
-    return {"apiVersion": API_VERSION, "kind": type(resource).__name__, "name": metadata.name, "uid": metadata.uid}
 
 
 def _path(namespace: str) -> str:

@@ -12,13 +12,13 @@ from pydantic import BaseModel, Field, StringConstraints
 from firstresponder.actions.action import kebab
 from firstresponder.api.actionclass import ActionClassSpec
 from firstresponder.api.base import API_VERSION, GROUP, JSON, ApiModel, Label, ObjectName, Resource
-from firstresponder.api.kinds import KINDS
 from firstresponder.api.runbook import RunbookSpec, Triage
 from firstresponder.expressions import Scope, Verdict, compile_condition
-from firstresponder.runbooks.cases import misfits
-from firstresponder.runbooks.complaints import complaints, unknown
-from firstresponder.runbooks.lint import KNOWLEDGE, lint
+from firstresponder.runbooks.lint import lint
+from firstresponder.runbooks.lint.test_cases import evidence_problems
+from firstresponder.runbooks.models import KINDS, RUNBOOK_SPECS
 from firstresponder.runbooks.problem import Problem
+from firstresponder.runbooks.schema_errors import complaints, unknown
 from firstresponder.runbooks.source import Document, Place, Unreadable, read_documents
 from firstresponder.safety import shown
 
@@ -80,7 +80,7 @@ class Manifest:
     @cached_property
     def spec(self) -> Triage:
         """The content of a Runbook or TriagePlaybook without problems."""
-        return KNOWLEDGE[self.kind].model_validate(self.content["spec"])
+        return RUNBOOK_SPECS[self.kind].model_validate(self.content["spec"])
 
     def finding(self, problem: Problem) -> Finding:
         return Finding(self.file, self.document.place(problem.field), problem)
@@ -101,7 +101,7 @@ def read_manifests(file: str, text: str) -> tuple[list[Manifest], list[Finding]]
     try:
         manifests = [Manifest(file, document) for document in read_documents(text)]
     except Unreadable as problem:
-        return [], [Finding(file, problem.place, Problem("", problem.message))]
+        return [], [Finding(file, problem.place, Problem(problem.field, problem.message))]
     if not manifests:
         return [], [Finding(file, Place(1, 1), Problem("", "holds no object"))]
     return manifests, []
@@ -140,11 +140,11 @@ def _problems(manifest: Manifest) -> Iterator[Problem]:
     spec = content.get("spec")
     if not isinstance(spec, dict):
         yield Problem("spec", "missing: what the object is to be, as a map of fields")
-    elif manifest.kind not in KNOWLEDGE:
+    elif manifest.kind not in RUNBOOK_SPECS:
         yield from complaints(cast(type[BaseModel], kind.model_fields["spec"].annotation), spec, "spec")
     else:
         problems = lint(manifest.kind, spec)
-        yield from problems or misfits(manifest.spec)
+        yield from problems or evidence_problems(manifest.spec)
 
 
 def _wrong(field: str, content: Mapping[str, JSON], known: Sequence[str]) -> str:
@@ -178,15 +178,15 @@ def _twice(manifest: Manifest, before: Sequence[Manifest]) -> Iterator[Problem]:
 
 def _ambiguous(manifest: Manifest, before: Sequence[Manifest]) -> Iterator[Problem]:
     """Two that match one incident: it would go to a human (rule 20)."""
-    for other in before if manifest.kind in KNOWLEDGE else ():
-        if other.kind not in KNOWLEDGE or other.namespace != manifest.namespace or other.name == manifest.name:
+    for other in before if manifest.kind in RUNBOOK_SPECS else ():
+        if other.kind not in RUNBOOK_SPECS or other.namespace != manifest.namespace or other.name == manifest.name:
             continue
         for field in ("types", "alerts"):
             taken = getattr(other.spec.match, field)
             for index, each in enumerate(getattr(manifest.spec.match, field)):
                 if each in taken:
                     text = f"{each} is matched by {_called(other)} in {_where(other)} too, and two that match are "
-                    yield Problem(f"spec.match.{field}[{index}]", f"{text}AmbiguousRunbook: take it out of one of them")
+                    yield Problem(f"spec.match.{field}[{index}]", f"{text}AmbiguousRunbook: remove it from one of them")
 
 
 def _dangling(manifest: Manifest, manifests: Sequence[Manifest]) -> Iterator[Problem]:
@@ -194,8 +194,9 @@ def _dangling(manifest: Manifest, manifests: Sequence[Manifest]) -> Iterator[Pro
     near = [each for each in manifests if each.namespace == manifest.namespace]
     runbooks = [each.name for each in near if each.kind == "Runbook"]
     classes = {each.name: _class(each) for each in near if each.kind == "ActionClass"}
-    if manifest.kind not in KNOWLEDGE:
+    if manifest.kind not in RUNBOOK_SPECS:
         return
+    yield from _strangers(manifest.spec, near)
     for index, hypothesis in enumerate(manifest.spec.hypotheses):
         if runbooks and (name := hypothesis.then.runbook) is not None and name not in runbooks:
             field = f"spec.hypotheses[{index}].then.runbook"
@@ -209,6 +210,30 @@ def _dangling(manifest: Manifest, manifests: Sequence[Manifest]) -> Iterator[Pro
         elif action.type not in classes[name].action_types:
             types = ", ".join(classes[name].action_types)
             yield Problem(field, f"the ActionClass {name} is not for {action.type} (its actionTypes: {types})")
+
+
+def _strangers(spec: Triage, near: Sequence[Manifest]) -> Iterator[Problem]:
+    """Contacts that nobody answers for: an escalation to them would reach no one."""
+    policies = [each for each in near if each.kind == "EscalationPolicy" and each.name == "default"]
+    known = {contact["name"] for each in policies for contact in each.content["spec"].get("contacts", [])}
+    for field, contact in _contacts("spec", spec.wire()) if policies else ():
+        if contact not in known:
+            text = f"{contact} is not among the contacts of EscalationPolicy default in these files"
+            yield Problem(field, f"{text} ({', '.join(sorted(known)) or 'none'})")
+
+
+def _contacts(path: str, value: JSON) -> Iterator[tuple[str, str]]:
+    """Field path and name of everybody to whom something goes."""
+    match value:
+        case dict():
+            for name, each in value.items():
+                if name in ("to", "escalateTo") and isinstance(each, list):
+                    yield from ((f"{path}.{name}[{index}]", str(contact)) for index, contact in enumerate(each))
+                elif name != "tests":
+                    yield from _contacts(f"{path}.{name}", each)
+        case list():
+            for index, each in enumerate(value):
+                yield from _contacts(f"{path}[{index}]", each)
 
 
 def _class(manifest: Manifest) -> ActionClassSpec:

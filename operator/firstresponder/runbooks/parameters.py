@@ -9,6 +9,7 @@ import re2
 
 from firstresponder.api.base import JSON, duration_seconds, quantity_value
 from firstresponder.api.runbook import Parameter
+from firstresponder.runbooks.regular_expressions import pattern_problem
 from firstresponder.safety.neutralise import shown
 
 _PATTERNS = {
@@ -54,12 +55,17 @@ def _in_bounds(parameter: Parameter, value: JSON) -> None:
 
 
 def check_value(parameter: Parameter, value: JSON) -> None:
-    """Raises ValueError, with what to do, unless the value has the parameter's type and bounds."""
+    """Raises ValueError, with what to do, unless the value has the parameter's type and bounds.
+
+    A pattern that cannot be used (see patterns.py) is matched by no value.
+    """
     if parameter.type in {"number", "integer", "duration", "quantity"}:
         _in_bounds(parameter, value)
         return
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not a string")
+    if parameter.pattern is not None and (problem := pattern_problem(parameter.pattern)):
+        raise ValueError(f"the pattern of the parameter {parameter.name} is {problem}")
     for pattern in filter(None, (_PATTERNS[parameter.type], parameter.pattern)):
         if not re2.fullmatch(pattern, value):
             raise ValueError(f"{value!r} does not match {pattern}")

@@ -40,8 +40,13 @@ def holds(data: Mapping[str, JSON], digest: str) -> bool:
         return False
 
 
-def revision_of(name: str, spec: Mapping[str, JSON]) -> StoredRevision:
-    """The revision of a runbook with this spec. Its name carries the start of the digest."""
-    data = {"spec": dict(spec)}
-    digest = digest_of(data)
-    return StoredRevision(f"{name[:200]}-{digest.removeprefix('sha256:')[:10]}", digest, data)
+def stored_revision(name: str, digest: str, spec: Mapping[str, JSON]) -> StoredRevision:
+    """The revision of a runbook whose spec has that digest."""
+    return StoredRevision(revision_name(name, digest), digest, {"spec": dict(spec)})
+
+
+def revision_name(name: str, digest: str) -> str:
+    """What the revision of a runbook is called: after the runbook, and with the start of the digest."""
+    # A part of a name that ends with a dot or a dash would make a name that no object can have.
+    start = name[:200].rstrip(".-")
+    return f"{start}-{digest.removeprefix('sha256:')[:10]}"

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import yaml
 
@@ -20,7 +21,13 @@ from firstresponder.safety import neutralise, shown
 _LONGEST = 3 * 1024 * 1024
 """Characters; the API server takes no larger request."""
 _MOST_NODES = 100_000
-"""Of one file, aliases followed."""
+"""Of one document, aliases followed, and of one file."""
+
+_TOO_MANY = f"has more than {_MOST_NODES} values: split the file"
+
+_TOO_MUCH = (
+    f"its aliases (*) make more than {_MOST_NODES} values or {_LONGEST} characters of it: write less of it with aliases"
+)
 
 _BOOLEAN = "tag:yaml.org,2002:bool"
 _MERGE = "tag:yaml.org,2002:merge"
@@ -37,10 +44,12 @@ class Place:
 class Unreadable(Exception):
     """A text that is not YAML at all: where, and what to do."""
 
-    def __init__(self, place: Place, message: str) -> None:
+    def __init__(self, place: Place, message: str, field: str = "") -> None:
         super().__init__(message)
         self.place = place
         self.message = message
+        self.field = field
+        """The path of the field, where it is known."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,16 @@ class _Loader(yaml.SafeLoader):
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self._nodes += 1
+        if self._nodes > _MOST_NODES:
+            raise Unreadable(_place(self.peek_event().start_mark), _TOO_MANY)  # type: ignore[no-untyped-call]
+        return super().compose_node(parent, index)
+
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)|0x[0-9a-fA-F]+|0o?[0-7]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -121,6 +140,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
         self._nodes = 0
+        self._characters = 0
         self._places: dict[str, Place] = {}
         self._problems: list[Problem] = []
 
@@ -130,8 +150,12 @@ class _Reader:
 
     def _value(self, node: yaml.Node, path: str, around: frozenset[int]) -> JSON:
         self._nodes += 1
-        if id(node) in around or self._nodes > _MOST_NODES:
-            raise Unreadable(_place(node.start_mark), "its aliases (*) make it endless, or as good as that")
+        if isinstance(node, yaml.ScalarNode):
+            self._characters += len(node.value)
+        if id(node) in around:
+            raise Unreadable(_place(node.start_mark), "its aliases (*) make it endless, or as good as that", path)
+        if self._nodes > _MOST_NODES or self._characters > _LONGEST:
+            raise Unreadable(_place(node.start_mark), _TOO_MUCH, path)
         around |= {id(node)}
         match node:
             case yaml.MappingNode():

@@ -1,4 +1,4 @@
-"""Which commands a diagnostic may run: a short list of programs that only look, with the options that only look.
+"""Which commands a diagnostic may run: a short list of read-only programs, with their read-only options.
 
 Whatever is not listed is refused: other programs, options that change something, follow for ever, write or execute, or
 speak to other hosts, abbreviated options, and paths where a diagnostic sees its own private folder instead of the
@@ -13,7 +13,12 @@ from dataclasses import dataclass
 
 
 class CommandRefused(ValueError):
-    """An argv that is not known to only look; the text names the element."""
+    """An argv that is not known to be read-only; ``element`` is what of it, as in ``argv[1]``, and ``problem`` why."""
+
+    def __init__(self, element: str, problem: str) -> None:
+        super().__init__(f"{element}: {problem}")
+        self.element = element
+        self.problem = problem
 
 
 @dataclass(frozen=True)
@@ -92,22 +97,52 @@ _PROGRAMS = {
 PROGRAMS = frozenset(_PROGRAMS)
 """The programs that a diagnostic may name."""
 
+_IN_WORDS = {
+    _NUMBER: "a number",
+    _NAME: "a name",
+    _PATH: "an absolute path",
+    _LOG: "a file below /var/log",
+    _KERNEL: "a file of the kernel such as /proc/loadavg, /proc/pressure/io or /proc/sys/…",
+    _LISTS: "list-units, list-unit-files, list-timers, list-sockets, list-paths, list-jobs or list-dependencies",
+    r"list-(sessions|users|seats)": "list-sessions, list-users or list-seats",
+    r"[a-z0-9_.][a-z0-9_.-]{0,127}": "the name of a setting",
+    r"\+[ -~]{1,60}": "a format that begins with +",
+    r"aux(ww)?": "aux or auxww",
+}
+"""What operands may be; where it is not here, the words themselves."""
+
+
+def options_of(name: str) -> str:
+    """The options that a program may have, in words."""
+    program = _PROGRAMS[name]
+    letters = ["".join(f"-{letter} " for letter in program.letters).rstrip()] if program.letters else []
+    valued = [f"{option} VALUE" for option in program.valued]
+    return ", ".join([*letters, *program.options, *valued]) or "none"
+
+
+def arguments_of(name: str) -> str:
+    """The arguments that a program may have after its options, in words and in their order."""
+    words = [_IN_WORDS.get(each, each.replace("|", " or ")) for each in _PROGRAMS[name].operands]
+    return ", then ".join(words) or "none"
+
 
 def check_command(argv: Sequence[str]) -> None:
-    """Raise CommandRefused unless the argv is known to only look."""
+    """Raise CommandRefused unless the argv is known to be read-only."""
     program = _PROGRAMS.get(argv[0]) if argv else None
     if program is None:
         name = repr(argv[0]) if argv else "nothing"
-        raise CommandRefused(f"argv[0]: {name} is not among the programs that only look: {', '.join(sorted(PROGRAMS))}")
+        raise CommandRefused("argv[0]", f"{name} is not among the read-only programs: {', '.join(sorted(PROGRAMS))}")
     operands = _operands(program, argv)
     if len(operands) < program.needed:
-        raise CommandRefused(f"argv: {argv[0]} needs {program.needed} argument(s) after its options")
+        what = arguments_of(argv[0])
+        raise CommandRefused("argv", f"{argv[0]} needs {program.needed} argument(s) after its options: {what}")
     for position, (index, operand) in enumerate(operands):
         allowed = program.operands[min(position, len(program.operands) - 1)] if program.operands else None
         if allowed is None or not re.fullmatch(allowed, operand):
-            raise CommandRefused(f"argv[{index}]: {operand!r} is no argument that {argv[0]} may have here")
+            may = arguments_of(argv[0])
+            raise CommandRefused(f"argv[{index}]", f"{operand!r} is no argument that {argv[0]} may have here: {may}")
         if operand.startswith("/") and (".." in operand.split("/") or _PRIVATE.fullmatch(operand)):
-            raise CommandRefused(f"argv[{index}]: a diagnostic does not see the host's {operand!r}")
+            raise CommandRefused(f"argv[{index}]", f"a diagnostic does not see the host's {operand!r}")
 
 
 def _operands(program: _Program, argv: Sequence[str]) -> list[tuple[int, str]]:
@@ -128,9 +163,10 @@ def _operands(program: _Program, argv: Sequence[str]) -> list[tuple[int, str]]:
         elif element in program.valued or (_are_letters(program, element[:-1]) and f"-{element[-1]}" in program.valued):
             value_of = element
         elif element not in program.options and not _are_letters(program, element):
-            raise CommandRefused(f"argv[{index}]: {element!r} is no option that {argv[0]} may have")
+            may = options_of(argv[0])
+            raise CommandRefused(f"argv[{index}]", f"{element!r} is no option that {argv[0]} may have: {may}")
     if value_of:
-        raise CommandRefused(f"argv: {value_of} needs a value after it")
+        raise CommandRefused("argv", f"{value_of} needs a value after it")
     return operands
 
 
@@ -140,4 +176,4 @@ def _are_letters(program: _Program, element: str) -> bool:
 
 def _check_value(program: _Program, index: int, option: str, value: str) -> None:
     if not re.fullmatch(program.value, value):
-        raise CommandRefused(f"argv[{index}]: {value!r} is no value that {option} may have")
+        raise CommandRefused(f"argv[{index}]", f"{value!r} is no value that {option} may have")

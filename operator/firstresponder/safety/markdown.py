@@ -17,7 +17,7 @@ _REFERENCE = re.compile(
     r"@\w|[#!][0-9]|\bgh-[0-9]|:[a-z+-][\w+-]*:|\b(?=[0-9]*[a-f])[0-9a-f]{7,40}\b",
     re.IGNORECASE,
 )
-"""In words that GitHub and its like turn into something: people who are told, issues that a ``fixes`` before them
+"""In words that GitHub and its like turn into something: people who are notified, issues that a ``fixes`` before them
 closes, emoji, commits. They do so after rendering, where an escape is gone; only in code nothing is looked for."""
 _LONGEST = 1 << 20
 """Characters of a code span: more than anything that a resource can hold."""

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from firstresponder.actions import catalogue
 from firstresponder.actions.action import Count, Given, kebab
-from firstresponder.actions.catalogue import TYPES
+from firstresponder.actions.catalogue import TYPES, methods_of
+from firstresponder.actions.free_space import METHODS
 from firstresponder.api.packet import Order
-from firstresponder.api.runbook import ACTION_TYPES, METHODS, Action
+from firstresponder.api.runbook import Action
 
 UNIT = {"loadState": "loaded", "invocationID": "c" * 32, "timeoutStartSeconds": 90, "timeoutStopSeconds": 30}
 RECAP = "PLAY RECAP *********************************************************************"
@@ -18,7 +20,7 @@ RECAP = "PLAY RECAP ************************************************************
 
 def action(**kind: Any) -> Action:
     common = {"name": "x", "risk": {}, "rollback": {"plan": "STOP"}, "approval": {"prompt": "?", "class": "x"}}
-    return Action.model_validate({**common, **kind})
+    return catalogue.Action.model_validate({**common, **kind})
 
 
 def given(**more: Any) -> Given:
@@ -29,6 +31,11 @@ def given(**more: Any) -> Given:
 def methods(*kinds: dict[str, Any]) -> Action:
     listed = [{"name": f"m{number}", "when": "true", **kind} for number, kind in enumerate(kinds)]
     return action(methods=listed, until="x.y < 1")
+
+
+def names_of(several: Action) -> tuple[str, ...]:
+    ways = methods_of(several)
+    return tuple(each.name for each in ways.methods) if ways is not None else ()
 
 
 RESTART = action(restartUnit={"unit": "$(service).service", "timeout": "60s"})
@@ -48,7 +55,7 @@ SCALE = action(
 
 
 def test_every_type_of_the_api_is_in_the_catalogue() -> None:
-    assert set(TYPES) == set(ACTION_TYPES)
+    assert tuple(TYPES) == catalogue.Action.kinds
 
 
 def test_the_api_speaks_of_a_type_as_a_runbook_writes_it() -> None:
@@ -64,6 +71,38 @@ def test_a_restart_names_the_running_instance_and_has_the_time_that_the_unit_its
     assert (step.name, step.arguments, step.timeout) == ("restart-unit", ("api.service", "c" * 32), 155)
     (step,) = TYPES["restartUnit"].steps(RESTART, given(seen={"x/unit": {"loadState": "loaded"}}))
     assert (step.arguments, step.timeout) == (("api.service",), 60)
+
+
+@pytest.mark.parametrize(
+    ("seen", "because"),
+    [
+        ({"activeState": "activating", "subState": "auto-restart", "nRestarts": 12}, "it is activating"),
+        ({"activeState": "active", "nRestarts": 12}, "systemd restarts it by itself (NRestarts 12)"),
+        ({"activeState": "deactivating", "nRestarts": 0}, "it is deactivating"),
+        ({"invocationID": ""}, "it has none"),
+    ],
+)
+def test_a_unit_that_comes_and_goes_is_bound_to_no_instance_and_the_packet_says_so(
+    seen: dict[str, object], because: str
+) -> None:
+    asked = given(seen={"x/unit": UNIT | seen})
+    (step,) = TYPES["restartUnit"].steps(RESTART, asked)
+    assert step.arguments == ("api.service",)
+    assert (
+        TYPES["restartUnit"].notes(RESTART, asked)[1] == f"It is bound to no running instance of the unit: {because}."
+    )
+
+
+@pytest.mark.parametrize("state", ["active", "failed", "inactive"])
+def test_a_unit_that_stays_as_it_is_is_bound_to_its_instance(state: str) -> None:
+    asked = given(seen={"x/unit": UNIT | {"activeState": state, "nRestarts": 0 if state == "active" else 5}})
+    (step,) = TYPES["restartUnit"].steps(RESTART, asked)
+    assert step.arguments == ("api.service", "c" * 32)
+    assert len(TYPES["restartUnit"].notes(RESTART, asked)) == 1
+
+
+def test_the_approver_is_told_that_the_count_of_starts_is_reset() -> None:
+    assert "systemctl reset-failed" in TYPES["restartUnit"].notes(RESTART, given(seen={"x/unit": UNIT}))[0]
 
 
 @pytest.mark.rule(12)
@@ -153,7 +192,7 @@ def test_each_method_becomes_one_thing_that_the_host_is_asked_for() -> None:
         {"logrotate": {"config": "/etc/logrotate.conf"}, "timeout": "1m"},
         {"tmpfilesClean": {}},
     )
-    steps = TYPES["methods"].steps(several, given(methods=tuple(several.methods or ())))
+    steps = TYPES["methods"].steps(several, given(methods=names_of(several)))
     assert [(step.name, step.arguments, step.timeout, step.method) for step in steps] == [
         ("journal-vacuum", ("604800",), 300, "m0"),
         ("logrotate", ("/etc/logrotate.conf",), 60, "m1"),
@@ -165,7 +204,7 @@ def test_each_method_becomes_one_thing_that_the_host_is_asked_for() -> None:
 def test_a_retention_of_less_than_an_hour_is_no_retention(retention: str) -> None:
     several = methods({"journalVacuum": {"olderThan": retention}})
     with pytest.raises(ValueError, match="less than the hour"):
-        TYPES["methods"].steps(several, given(methods=tuple(several.methods or ())))
+        TYPES["methods"].steps(several, given(methods=names_of(several)))
 
 
 @pytest.mark.parametrize(
@@ -188,8 +227,7 @@ def test_a_command_is_one_line_whose_words_can_be_told_apart(argv: list[str], pr
 
 
 def scale(**changed: str) -> Action:
-    assert SCALE.ansible_scale is not None
-    return action(ansibleScale={**SCALE.ansible_scale.wire(), **changed})
+    return action(ansibleScale={**SCALE.wire()["ansibleScale"], **changed})
 
 
 @pytest.mark.parametrize(
@@ -212,11 +250,11 @@ def scale(**changed: str) -> Action:
     ],
 )
 def test_what_no_host_takes_is_neither_asked_for_nor_told_to_a_person(asked: Action, problem: str) -> None:
-    everything = given(seen={"x/unit": UNIT}, count=Count(4, 6), methods=tuple(asked.methods or ()))
+    everything = given(seen={"x/unit": UNIT}, count=Count(4, 6), methods=names_of(asked))
     with pytest.raises(ValueError, match=problem):
         TYPES[asked.type].steps(asked, everything)
     with pytest.raises(ValueError, match=problem):
-        TYPES[asked.type].by_hand(asked, everything.render)
+        TYPES[asked.type].manual_steps(asked, everything.render)
 
 
 @pytest.mark.parametrize("kind", [*METHODS, "restartUnit", "ansibleScale"])

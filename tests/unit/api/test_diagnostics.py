@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from firstresponder.api.diagnostics import PROBES, Diagnostic
+from firstresponder.evidence.catalogue import PROBES, Diagnostic
 
 
 def diagnostic(**probe: Any) -> Diagnostic:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from firstresponder.api.ledger import (
@@ -21,7 +23,9 @@ OTHER_ID = "f" * 64
 BOOT = "4f1c2d3e-0000-4000-8000-123456789abc"
 HEAD = f"id={ID}\nboot={BOOT}\n"
 CLAIM = f"claimedAt=1773457632.123456789\nclaimBoot={BOOT}\naction=restart-unit\n"
-RESULT = f"finishedAt=1773457635.000000001\nfinishBoot={BOOT}\nresult=success\ncode=exited\nexit=0\n"
+RESULT = (
+    f"finishedAt=1773457635.000000001\nfinishedUptime=4242.42\nfinishBoot={BOOT}\nresult=success\ncode=exited\nexit=0\n"
+)
 FINISHED = f"{HEAD}state=finished\n{CLAIM}{RESULT}"
 INFO = (
     f"machine={'a' * 32}\nboot={BOOT}\nuptime=86400\ntime=1773457632.123456789\n"
@@ -42,6 +46,7 @@ def test_a_finished_action_is_read_with_its_result_and_output() -> None:
         claimed_at="1773457632.123456789",
         claim_boot=BOOT,
         finished_at="1773457635.000000001",
+        finished_uptime="4242.42",
         finish_boot=BOOT,
         result="success",
         code="exited",
@@ -121,8 +126,20 @@ def test_info_is_read() -> None:
         uptime=86400,
         time=1773457632.123456789,
         actions=("restart-unit", "renew-certificate"),
-        version="1",
+        version=1,
     )
+
+
+def test_a_host_says_why_it_could_claim_no_order_and_one_of_an_earlier_version_says_nothing() -> None:
+    assert parse_info(f"{INFO}ledger=/run is full\n".encode()).ledger == "/run is full"
+    assert parse_info(f"{INFO}ledger=\n".encode()).ledger == parse_info(INFO.encode()).ledger == ""
+
+
+def test_what_the_observing_account_is_told_comes_with_the_uptime() -> None:
+    for text in (f"{HEAD}state=absent\n", FINISHED):
+        told = parse_answer(ID, f"uptime=86400\n{text}".encode())
+        assert told == replace(parse_answer(ID, text.encode()), uptime=86400)
+        assert (told.by_observer, parse_answer(ID, text.encode()).by_observer) == (True, False)
 
 
 def test_a_host_may_declare_no_action() -> None:
@@ -202,7 +219,7 @@ def test_a_preview_not_exactly_in_form_is_none(text: str, problem: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (INFO.replace("version=1", "version=2"), "version= has a malformed value '2'"),
+        (INFO.replace("version=1", "version=3"), "version= has a malformed value '3'"),
         (INFO.replace("uptime=86400\n", ""), "uptime= is missing"),
         (INFO.replace("86400", "-1"), "uptime= has a malformed value"),
         (INFO.replace("a" * 32, "A" * 32), "machine= has a malformed value"),

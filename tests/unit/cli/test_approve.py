@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,10 +14,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from firstresponder.api.approvalrequest import ApprovalRequest, Review
-from firstresponder.api.base import with_condition
+from firstresponder.api.base import JSON, conditions_with
 from firstresponder.api.incident import Incident
-from firstresponder.cli.approve import approve, deny
-from firstresponder.cli.cluster import Cluster, Refused
+from firstresponder.cli.kubectl import Cluster, Refused
+from firstresponder.cli.plugins.approve import approve, deny
+from tests.revisions import revision_of
+from tests.unit.cli.nowhere import NOWHERE
+from tests.unit.incident.test_derivation import FORGERIES, Forgery, runs_another_unit, swap
 from tests.unit.incident.world import World, awaiting_approval
 
 ALICE = "alice@example.com"
@@ -27,11 +30,13 @@ class InMemory(Cluster):
     """A cluster that holds one incident and its request, and remembers what was written."""
 
     def __init__(self, world: World) -> None:
-        super().__init__(api=None, namespace="prod")
+        super().__init__(NOWHERE, namespace="prod")
         assert world.request is not None
         self.user = ALICE
         self.incidents = {world.incident.name: world.incident}
         self.requests = {world.request.name: world.request}
+        stored = revision_of("high-cpu", world.runbook["spec"])
+        self.revisions: dict[str, Mapping[str, JSON]] = {stored.name: stored.data}
         self.written: list[tuple[str, str, Review]] = []
         self.refusal = ""
 
@@ -43,6 +48,9 @@ class InMemory(Cluster):
 
     def request(self, name: str) -> ApprovalRequest | None:
         return self.requests.get(name)
+
+    def revision(self, name: str) -> Mapping[str, JSON] | None:
+        return self.revisions.get(name)
 
     def review(self, name: str, user: str, review: Review) -> ApprovalRequest:
         if self.refusal:
@@ -85,7 +93,7 @@ def test_a_packet_is_shown_in_full_and_approved_after_yes(cluster: InMemory) -> 
     for value in leaves(request.spec.packet["bound"]):
         if not re.fullmatch(r"restartUnit|target|[0-9T:-]+Z", value):
             assert re.sub(r"\s+", "", value) in shown, f"{value} is bound, but not shown"
-    assert "OutOfMemoryError × 9" in result.output
+    assert "out of memory × 9" in result.output
     assert "0 of 1 approvals given, 1 still needed" in result.output
     assert "kubectl incident describe high-cpu-1 -n prod" in result.output
 
@@ -97,6 +105,45 @@ def leaves(value: Any) -> list[str]:
         case list():
             return [leaf for each in value for leaf in leaves(each)]
     return [str(value)]
+
+
+def forged(monkeypatch: pytest.MonkeyPatch, forgery: Forgery) -> InMemory:
+    world = awaiting_approval(now=datetime.now(UTC).replace(microsecond=0))
+    swap(world, forgery)
+    return use(monkeypatch, world)
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_packet_that_its_runbook_does_not_lead_to_is_put_to_nobody(
+    monkeypatch: pytest.MonkeyPatch, forgery: Forgery
+) -> None:
+    cluster = forged(monkeypatch, forgery)
+    result = run(approve, "high-cpu-1-1", answers="yes\nyes\n")
+    assert (result.exit_code, cluster.written) == (1, [])
+    assert "do not trust ApprovalRequest high-cpu-1-1" in result.output
+    assert "Type yes" not in result.output
+
+
+def test_a_forged_packet_may_still_be_denied(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = forged(monkeypatch, runs_another_unit)
+    assert run(deny, "high-cpu-1-1", answers="yes\n").exit_code == 0
+    assert [review.verdict for _, _, review in cluster.written] == ["Denied"]
+
+
+def test_without_the_pinned_runbook_nothing_can_be_approved_for_nothing_can_be_derived(cluster: InMemory) -> None:
+    cluster.revisions.clear()
+    result = run(approve, "high-cpu-1-1", answers="yes\n")
+    assert (result.exit_code, cluster.written) == (1, [])
+    assert "is gone or no longer holds what the incident recorded" in result.output
+
+
+def test_a_request_of_an_incident_that_was_deleted_cannot_be_approved(cluster: InMemory) -> None:
+    made = cluster.incidents["high-cpu-1"]
+    other = made.metadata.model_copy(update={"uid": "another"})
+    cluster.incidents["high-cpu-1"] = made.model_copy(update={"metadata": other})
+    result = run(approve, "high-cpu-1-1", answers="yes\n")
+    assert (result.exit_code, cluster.written) == (1, [])
+    assert "is for an incident high-cpu-1 that was deleted" in result.output
 
 
 @pytest.mark.parametrize("answers", ["no\n", "y\n", "\n", ""])
@@ -188,7 +235,7 @@ def test_a_kind_that_cannot_be_approved_is_wrong_usage(cluster: InMemory) -> Non
 
 def closed(cluster: InMemory) -> None:
     request = cluster.requests["high-cpu-1-1"]
-    conditions = with_condition([], "Closed", "True", "Superseded", "it rebooted", generation=1, now=datetime.now(UTC))
+    conditions = conditions_with([], "Closed", "True", "Superseded", "it rebooted", generation=1, now=datetime.now(UTC))
     status = request.status.model_copy(update={"conditions": conditions})
     cluster.requests["high-cpu-1-1"] = request.model_copy(update={"status": status})
 

@@ -12,11 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from firstresponder.api.base import Resource
-from firstresponder.cli import complete
-from firstresponder.cli.cluster import Cluster, NoAnswer
-from firstresponder.cli.incident import main
+from firstresponder.cli.commands import complete
+from firstresponder.cli.kubectl import Cluster, NoAnswer
 from firstresponder.cli.plugins import PLUGINS
-from tests.unit.cli.test_cluster import kubeconfig
+from firstresponder.cli.plugins.incident import main
+from tests.unit.cli.nowhere import NOWHERE
+from tests.unit.cli.test_kubectl import kubeconfig
 from tests.unit.incident.world import high_cpu
 
 CLOSED = {"conditions": [{"type": "Closed", "status": "True"}]}
@@ -62,10 +63,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """Which cluster was asked, each time."""
     calls: list[tuple[Any, ...]] = []
 
-    def connect(*given: Any, patience: tuple[float, float]) -> Cluster:
-        assert max(patience) <= 2
+    def connect(*given: Any, timeouts: tuple[float, float]) -> Cluster:
+        assert max(timeouts) <= 2
         calls.append(given)
-        return Stocked(api=None, namespace="prod")
+        return Stocked(NOWHERE, namespace="prod")
 
     monkeypatch.setattr(Cluster, "connect", connect)
     return calls
@@ -74,8 +75,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 def answered(line: str) -> tuple[dict[str, str], str]:
     """The suggestions with what they are, and the directive, for a line that ends where TAB was pressed."""
     name, *words = line.split(" ")
-    plugin = next(each for each in PLUGINS if each.name == f"kubectl {name}")
-    *suggestions, directive = complete.answer(plugin, words).split("\n")
+    *suggestions, directive = complete.answer(PLUGINS[name], words).split("\n")
     return dict(each.partition("\t")[::2] for each in suggestions), directive
 
 
@@ -150,7 +150,7 @@ def test_an_api_server_that_is_not_there_suggests_nothing(tmp_path: Path, capfd:
 
 def test_each_plugin_has_its_program_for_completion() -> None:
     project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]["scripts"]
-    plugins = {str(each.name).removeprefix("kubectl ") for each in PLUGINS}
+    plugins = set(PLUGINS)
     assert {each.removeprefix("kubectl-") for each in project if each.startswith("kubectl-")} == plugins
     assert {each.removeprefix("kubectl_complete-") for each in project if each.startswith("kubectl_c")} == plugins
 

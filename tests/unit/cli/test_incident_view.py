@@ -13,11 +13,11 @@ from rich.console import Console
 
 from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.incident import Incident, Phase, Unavailable
-from firstresponder.cli.cluster import Cluster, Refused
-from firstresponder.cli.describe import describe
-from firstresponder.cli.incident import main
-from firstresponder.cli.incident_view import incident_view
-from firstresponder.incident.report import report_of
+from firstresponder.cli.kubectl import Cluster, Refused
+from firstresponder.cli.plugins.incident import describe, main
+from firstresponder.cli.views.incident import incident_view
+from firstresponder.reporting.report import report_of
+from tests.unit.cli.nowhere import NOWHERE
 from tests.unit.cli.test_report import HOSTILE, fix_failed, miner, resolved, told
 from tests.unit.incident.world import START, World, awaiting_approval, incident
 
@@ -70,9 +70,13 @@ def test_a_command_is_never_folded_and_leads_to_the_cluster_that_was_asked(width
     ) in output.getvalue()
 
 
-def test_an_escalation_begins_with_the_human_action() -> None:
-    block = section(rendered(fix_failed(), 120), "Escalated")
-    assert "Human Find out why the fix did not help; unmet criteria are listed. For on-call Reason FixFailed" in block
+def test_an_escalation_begins_with_why_and_the_human_action_and_says_neither_again() -> None:
+    screen = " ".join(rendered(fix_failed(), 120).split())
+    top, _, rest = screen.partition("Attempt 1")
+    for once in ("FixFailed: not verified within 15m", "Find out why the fix did not help; unmet criteria are listed."):
+        assert (top.count(once), once in screen[:600]) == (1, True), once
+    assert "Escalated 2026-03-14 03:23:00Z For on-call Tried restart on api-gateway-03" in top
+    assert rest
 
 
 def test_the_parts_come_in_the_order_that_the_help_says() -> None:
@@ -98,7 +102,7 @@ class WithoutRequests(Cluster):
     """A cluster whose caller may read incidents, and no requests."""
 
     def __init__(self) -> None:
-        super().__init__(api=None, namespace="prod")
+        super().__init__(NOWHERE, namespace="prod")
 
     def incident(self, _: str) -> Incident | None:
         return resolved().incident

@@ -8,11 +8,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from firstresponder.cli import reference
 from firstresponder.cli.manual import Manual
 from firstresponder.cli.plugins import PLUGINS
+from firstresponder.codegen import commands as reference
 
-COMMANDS = {ctx.command_path: ctx for plugin in PLUGINS for ctx in reference.walk(plugin)}
+COMMANDS = {ctx.command_path: ctx for plugin in PLUGINS.values() for ctx in reference.walk(plugin)}
 every_command = pytest.mark.parametrize("path", COMMANDS)
 
 
@@ -96,3 +96,7 @@ def test_what_lies_in_docs_is_what_the_commands_say() -> None:
 
 def test_every_command_has_its_section_on_the_page() -> None:
     assert re.findall(r"(?m)^## (kubectl .*)$", reference.page()) == list(COMMANDS)
+
+
+def test_every_command_has_a_manual_page() -> None:
+    assert [path for path, ctx in COMMANDS.items() if not isinstance(ctx.command, Manual)] == []

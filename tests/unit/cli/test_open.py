@@ -12,9 +12,10 @@ from click.testing import CliRunner, Result
 
 from firstresponder.api.base import JSON, Resource
 from firstresponder.api.incident import Incident
-from firstresponder.cli.cluster import Cluster, NoAnswer, Refused
-from firstresponder.cli.incident import main
-from firstresponder.cli.open import _kebab
+from firstresponder.cli.commands.open import _kebab
+from firstresponder.cli.kubectl import Cluster, NoAnswer, Refused
+from firstresponder.cli.plugins.incident import main
+from tests.unit.cli.nowhere import NOWHERE
 from tests.unit.incident.world import high_cpu
 
 FROM_HOST = ["--type", "HighCPU", "--service", "api-gateway", "--host", "api-gateway-03"]
@@ -24,7 +25,7 @@ class Empty(Cluster):
     """A cluster with one runbook and one host, that remembers what was created."""
 
     def __init__(self) -> None:
-        super().__init__(api=None, namespace="prod")
+        super().__init__(NOWHERE, namespace="prod")
         self.objects: dict[str, list[dict[str, Any]]] = {
             "runbooks": [high_cpu()],
             "hosts": [{"metadata": {"name": "api-gateway-03"}, "spec": {}}],
@@ -156,6 +157,11 @@ def test_wrong_usage_is_told_with_the_option_before_anything_is_created(
         (["--runbook", "nope"], "there is no Runbook nope"),
         (["--host", "nope"], "there is no Host nope"),
         (["--host", "\x1b[2Jnope"], "there is no Host \\x1b[2Jnope"),
+        (["--parameter", "window=1s"], "spec.parameters.window: 1s is below the minimum of 1m"),
+        (
+            ["--parameter", "window=soon"],
+            "spec.parameters.window: 'soon' is not a duration: write it as in 30s, 5m or 1h30m",
+        ),
     ],
 )
 def test_what_will_keep_the_operator_from_handling_it_is_warned_of_and_not_refused(
@@ -165,6 +171,23 @@ def test_what_will_keep_the_operator_from_handling_it_is_warned_of_and_not_refus
     assert result.exit_code == 0
     assert result.stderr == f"Warning: {warning}\n"
     assert len(cluster.created) == 1
+
+
+def test_a_parameter_that_the_runbook_does_not_declare_is_warned_of_with_the_one_that_may_be_meant(
+    cluster: Empty,
+) -> None:
+    for more in ([], ["--dry-run"], ["--runbook", "high-cpu"]):
+        result = opened(*FROM_HOST, "--parameter", "windw=5m", "--no-watch", *more)
+        assert "Warning: spec.parameters.windw is not known here: did you mean window? known are" in result.stderr
+
+
+def test_a_parameter_may_be_that_of_a_runbook_to_which_the_playbook_leads(cluster: Empty) -> None:
+    then = {"name": "x", "then": {"runbook": "high-cpu"}}
+    spec = {"match": {"types": ["Down"]}, "hypotheses": [then], "parameters": []}
+    cluster.objects["triageplaybooks"] = [{"metadata": {"name": "b"}, "spec": spec}]
+    down = ["--type", "Down", "--service", "api-gateway", "--no-watch"]
+    assert opened(*down, "--parameter", "window=5m").stderr == ""
+    assert "spec.parameters.windw is not known here" in opened(*down, "--parameter", "windw=5m").stderr
 
 
 def test_of_several_runbooks_for_the_type_one_has_to_be_chosen(cluster: Empty) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from firstresponder.api.base import JSON
-from firstresponder.api.runbook import Runbook
-from firstresponder.cli.cluster import Refused
+from firstresponder.cli.commands.report import _page
+from firstresponder.cli.kubectl import Refused
 from firstresponder.cli.pinned import pinned
-from firstresponder.cli.report import _page
-from firstresponder.incident.report import report_of
+from firstresponder.reporting.report import report_of
+from firstresponder.runbooks.models import Runbook
 from firstresponder.runbooks.revision import digest_of
-from tests.unit.incident.test_measure import resolved
+from tests.unit.incident.test_measurements import resolved
 from tests.unit.incident.world import high_cpu, incident
 
 

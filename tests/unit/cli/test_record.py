@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 
 from firstresponder.api.base import JSON
 from firstresponder.api.incident import Incident
-from firstresponder.cli.cluster import Cluster
-from firstresponder.cli.runbook import main
+from firstresponder.cli.kubectl import Cluster
+from firstresponder.cli.plugins.runbook import main
 from firstresponder.runbooks.revision import digest_of
 from tests.unit.incident.world import World, awaiting_approval, incident, leak
 
@@ -49,7 +49,7 @@ def test_a_case_that_decides_the_same_is_printed_and_nothing_else(monkeypatch: p
 
 OTHERWISE: dict[str, tuple[Any, Any, str]] = {
     "a parameter of its own": (
-        {**leak(), "processes": {**leak()["processes"], "hostCpuPercent": 60.0}},
+        {**leak(), "processes": {**leak()["processes"], "hostCpuPercent": 60.0, "notIdlePercent": 60.0}},
         {"cpuThreshold": 50},
         "cause: expected memory-leak, got nothing",
     ),

@@ -17,16 +17,16 @@ from markdown_it.token import Token
 from rich.console import Console, RenderableType
 
 from firstresponder.api.incident import DiagnosticResult, Incident, Phase
-from firstresponder.cli.incident_view import incident_view
-from firstresponder.cli.packet_view import packet_view
-from firstresponder.incident.report import Report, report_of, values_text
-from firstresponder.incident.report_json import document
-from firstresponder.incident.report_markdown import markdown
+from firstresponder.cli.views.incident import incident_view
+from firstresponder.cli.views.packet import packet_view
+from firstresponder.reporting.report import Report, report_of, values_text
+from firstresponder.reporting.report_json import document
+from firstresponder.reporting.report_markdown import markdown
 from firstresponder.safety.markdown import code, prose
 from firstresponder.safety.neutralise import neutralise
 from tests.unit.incident import test_methods, test_scale
 from tests.unit.incident.test_playbook import BUSY, unavailable
-from tests.unit.incident.world import World, awaiting_approval, dry_run, incident, leak, recovered
+from tests.unit.incident.world import World, awaiting_approval, dry_run, incident, leak, recovered, restarted
 
 HOSTILE = (
     "# heading\n## more\n- item\n[link](https://evil.example) ![image](https://evil.example/x.png) <b>html</b>\n"
@@ -53,9 +53,7 @@ def resolved() -> World:
 
 @cache
 def fix_failed() -> World:
-    world = awaiting_approval()
-    world.review("alice@example.com")
-    world.settle()
+    world = restarted()
     world.pass_time(minutes=16)
     return world
 
@@ -63,7 +61,9 @@ def fix_failed() -> World:
 @cache
 def miner() -> World:
     values = leak()
-    values["processes"]["list"].append({"cpuPercent": 150.0, "unit": "session-3.scope", "kernelThread": False})
+    values["processes"]["list"].append(
+        {"cpuPercent": 150.0, "unit": "session-3.scope", "names": ["session-3.scope"], "kernelThread": False}
+    )
     world = World(values=values)
     world.settle()
     return world
@@ -93,12 +93,15 @@ def test_the_headline_of_an_escalation_puts_the_human_action_and_whom_into_what_
     headline = reported(miner()).headline
     assert headline.happened.startswith("SecurityIncident: ")
     assert headline.happened.endswith("Nothing was changed.")
-    assert headline.to_do == "Judge a possible compromise of api-gateway-03. Nothing was changed. (for security)"
+    assert headline.to_do == (
+        "Investigate a possible compromise of api-gateway-03. `kubectl incident explain high-cpu-1 -n prod` shows each "
+        "condition and the values behind it. (for security)"
+    )
 
 
 def test_nothing_was_changed_is_not_said_once_something_was_tried() -> None:
     happened = reported(fix_failed()).headline.happened
-    assert "restart on api-gateway-03: Succeeded" in happened
+    assert "after the action restart of api-gateway.service on api-gateway-03: not met" in happened
     assert "Nothing was changed" not in happened
 
 
@@ -236,8 +239,11 @@ def test_the_json_packet_has_the_fields_of_a_decision_packet() -> None:
         "target": "api-gateway.service",
         "host": "api-gateway-03",
     }
-    assert {"source": "oom (journal)", "signal": "OutOfMemoryError × 9 in the journal"} in packet["evidence"]
-    assert "memory-leak: serviceIsTop && (outOfMemory || memoryLow || repeatedErrors)" in packet["preconditions"]
+    assert {"source": "oom (journal)", "signal": "out of memory × 9 in the journal"} in packet["evidence"]
+    assert (
+        "memory-leak: cpuHigh && serviceIsTop && (outOfMemory || memoryLow || repeatedErrors)"
+        in packet["preconditions"]
+    )
     assert set(packet["risk"]) == {"blast_radius", "user_impact", "data_risk"}
     assert packet["rollback_plan"].startswith("STOP and escalate")
     assert "errors.count == 0" in " ".join(packet["verification"])
@@ -249,7 +255,9 @@ def test_the_json_escalation_can_be_handed_over_by_itself() -> None:
     record = document(reported(fix_failed()))
     block = record["escalation"]
     assert (block["incident_id"], block["escalation_reason"]) == ("high-cpu-1", "fix_failed")
-    assert block["human_action_required"] == "Find out why the fix did not help; unmet criteria are listed."
+    assert block["human_action_required"].startswith(
+        "Find out why the fix did not help; unmet criteria are listed. On "
+    )
     assert block["timeline"] == record["timeline"]
     assert "memory-leak" in block["diagnostic_results"]
     assert "restart on api-gateway-03: Succeeded" in block["attempted_fix"]
@@ -341,7 +349,7 @@ def test_the_packet_of_several_methods_shows_each_order_and_what_skips_the_rest(
     screen = on_terminal(packet_view(report.packet, world.now), 80)
     assert "by journald-vacuum, logrotate-force" in screen
     assert "2 of 2, only after the one before succeeded" in screen
-    assert "disk.usedPercent < 80; looked at before each method" in screen
+    assert "disk.usedPercent < 80; checked before each method" in screen
     packet = document(report)["decision_packet"]
     assert packet["proposed_action"]["type"] == "free_disk_space"
     assert packet["proposed_action"]["methods"] == ["journald_vacuum", "logrotate_force"]
@@ -357,7 +365,7 @@ def test_a_way_back_is_told_with_the_failure_that_it_follows() -> None:
     assert report.headline.command == "kubectl approve high-cpu-1-2 -n prod"
     screen = on_terminal(incident_view(report, world.now), 80)
     assert "FixFailed: not verified within 15m" in screen
-    assert "a human takes over, whatever becomes of it" in " ".join(screen.split())
+    assert "a human takes over, regardless of the outcome" in " ".join(screen.split())
 
 
 def test_in_observe_mode_no_approval_is_missing() -> None:
@@ -517,7 +525,8 @@ def test_who_denied_is_named_and_other_addresses_are_not() -> None:
     world.review("alice@example.com", "Denied", "ask malice@example.com or bob@example.com")
     world.settle()
     report = reported(world)
-    said = "denied by alice@example.com: ask [redacted] or [redacted]"
+    who = "the action restart of api-gateway.service on api-gateway-03 was denied by alice@example.com"
+    said = f"{who}: ask [redacted] or [redacted]"
     assert said in report.headline.happened
     assert report.incident.status.escalation is not None
     assert report.incident.status.escalation.message == said

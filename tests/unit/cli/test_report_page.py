@@ -15,17 +15,17 @@ from typing import Any
 import pytest
 
 from firstresponder.api.incident import Incident
-from firstresponder.cli import report as commands
-from firstresponder.cli.cluster import Refused
-from firstresponder.cli.plots import Action, TimeAxis, described, figure
-from firstresponder.cli.report_page import _renderer, page
-from firstresponder.evidence.probe import Unit
-from firstresponder.incident.quantities import Threshold
-from firstresponder.incident.report import report_of
+from firstresponder.cli.commands import report as commands
+from firstresponder.cli.kubectl import Refused
+from firstresponder.cli.views.plots import Action, TimeAxis, described, figure
+from firstresponder.cli.views.report_page import _renderer, page
+from firstresponder.evidence.field import Unit
+from firstresponder.reporting.report import report_of
+from firstresponder.reporting.thresholds import Threshold
 from tests.unit.cli.test_report import HOSTILE, fix_failed, miner, resolved, told
 from tests.unit.incident import test_methods
-from tests.unit.incident.test_quantities import quantity
 from tests.unit.incident.world import START, World, awaiting_approval
+from tests.unit.reporting.test_quantities import quantity
 
 SCRIPT = "<script>alert(1)</script>"
 HOSTILES = [HOSTILE, SCRIPT, "</style></svg>" + SCRIPT, '"><svg onload=alert(1)>', "$x^2$ ]]> -->"]
@@ -268,7 +268,7 @@ def test_a_figure_is_described_by_its_numbers() -> None:
 
 
 def test_without_matplotlib_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("firstresponder.cli.report_page", "firstresponder.cli.plots"):
+    for name in ("firstresponder.cli.views.report_page", "firstresponder.cli.views.plots"):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     cluster: Any = None

@@ -14,11 +14,12 @@ from rich.console import Console
 
 from firstresponder.api.base import Resource
 from firstresponder.api.incident import Incident
-from firstresponder.cli.cluster import Cluster
-from firstresponder.cli.incident import main
-from firstresponder.cli.stats_view import document, share_text, stats_view
-from firstresponder.incident.statistics import Share, statistics_of
-from tests.unit.incident.test_statistics import (
+from firstresponder.cli.kubectl import Cluster
+from firstresponder.cli.plugins.incident import main
+from firstresponder.cli.views.stats import document, share_text, stats_view
+from firstresponder.reporting.statistics import Share, statistics_of
+from tests.unit.cli.nowhere import NOWHERE
+from tests.unit.reporting.test_statistics import (
     aborted,
     by_itself,
     denied,
@@ -111,7 +112,7 @@ class Full(Cluster):
     """A cluster with some incidents, one of which cannot be read."""
 
     def __init__(self) -> None:
-        super().__init__(api=None, namespace="prod")
+        super().__init__(NOWHERE, namespace="prod")
         self.everywhere = False
 
     def items(self, kind: type[Resource], *, everywhere: bool = False) -> Iterator[dict[str, Any]]:

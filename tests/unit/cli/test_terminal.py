@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from firstresponder.cli.terminal import console, labelled, line_console
+from firstresponder.cli.views.terminal import console, labelled, line_console
 
 
 class Stream(io.TextIOWrapper):

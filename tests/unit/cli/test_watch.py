@@ -12,13 +12,14 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from firstresponder.api.incident import Incident, Phase
+from firstresponder.api.incident import Incident, Phase, TimelineEvent
 from firstresponder.cli import follow
-from firstresponder.cli.cluster import Cluster, NoAnswer, Refused, Unreadable
-from firstresponder.cli.incident import main
-from firstresponder.cli.watch_view import Story
-from firstresponder.incident.record import noted
-from firstresponder.incident.report import report_of
+from firstresponder.cli.kubectl import Cluster, NoAnswer, Refused, Unreadable
+from firstresponder.cli.plugins.incident import main
+from firstresponder.cli.views.watch import Story
+from firstresponder.incident.status import with_timeline_entry
+from firstresponder.reporting.report import report_of
+from tests.unit.cli.nowhere import NOWHERE
 from tests.unit.cli.test_report import HOSTILE, fix_failed, miner, resolved, told
 from tests.unit.incident.world import START, World, awaiting_approval, incident, recovered
 
@@ -99,7 +100,11 @@ def test_entries_that_were_dropped_or_shortened_meanwhile_do_not_make_others_new
         update={"timeline": [timeline[0], timeline[-1].model_copy(update={"details": "…"})], "timeline_dropped": 7}
     )
     later = state.model_copy(
-        update={"status": noted(cut, START + timedelta(hours=1), "FixMarkedIncorrect", "by a person")}
+        update={
+            "status": with_timeline_entry(
+                cut, START + timedelta(hours=1), TimelineEvent.FIX_MARKED_INCORRECT, "by a person"
+            )
+        }
     )
     assert printed([state, later]).count("VerificationPassed") == 1
     assert printed([state, later]).splitlines()[-1] == "04:08:00Z  FixMarkedIncorrect  by a person"
@@ -124,7 +129,8 @@ def test_a_new_packet_is_a_new_question_though_the_phase_is_the_same() -> None:
 
 def test_an_escalation_ends_with_what_a_human_has_to_do() -> None:
     assert printed([miner().incident]).splitlines()[-1] == (
-        "To do      Judge a possible compromise of api-gateway-03. Nothing was changed. (for security)"
+        "To do      Investigate a possible compromise of api-gateway-03. `kubectl incident explain high-cpu-1 -n prod` "
+        "shows each condition and the values behind it. (for security)"
     )
 
 
@@ -156,7 +162,7 @@ class Scripted(Cluster):
     """A cluster that plays states and failures in their order; each look and each watch takes what is next."""
 
     def __init__(self, looks: list[Step], watches: list[list[Step]]) -> None:
-        super().__init__(api=None, namespace="prod")
+        super().__init__(NOWHERE, namespace="prod")
         self.looks = looks
         self.watches = watches
 
@@ -229,7 +235,7 @@ def test_a_state_that_this_plugin_cannot_read_is_told_at_once_and_not_waited_for
 
 
 def test_an_api_server_that_stays_away_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "_PATIENCE", 0.0)
+    monkeypatch.setattr(follow, "_GIVE_UP", 0.0)
     result = watched(monkeypatch, Scripted([incident(), cut()], [[cut()]]))
     assert (result.exit_code, result.stderr) == (2, "Error: no answer from https://a:1: cut\n")
 
@@ -283,7 +289,7 @@ def test_ctrl_c_ends_the_following_only(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("words", [["watch", "--timeout", "0s"], ["describe"]])
 def test_a_command_is_told_whole_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
     for command in ("watch.line_console", "describe.console"):
-        monkeypatch.setattr(f"firstresponder.cli.{command}", lambda: Console(width=20))
+        monkeypatch.setattr(f"firstresponder.cli.commands.{command}", lambda: Console(width=20))
     here = Scripted([awaiting_approval().incident], [])
     monkeypatch.setattr(here, "request", lambda _: None)
     monkeypatch.setattr(Cluster, "connect", lambda *_: here)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from firstresponder.api.hosts import Host
 from firstresponder.controller.cache import Cache
 
 
@@ -86,3 +89,53 @@ def test_of_two_overlapping_lists_the_older_does_not_undo_what_happened_since() 
     cache.replace("Host", "ns", [], cache.mark())
     cache.replace("Host", "ns", [body("a", 1)], older)
     assert names(cache) == []
+
+
+def host(name: str, address: str, version: int = 1) -> dict[str, Any]:
+    keys = [f"ssh-ed25519 {'A' * 68}"]
+    metadata = {"name": name, "namespace": "ns", "resourceVersion": str(version)}
+    accounts = {"observe": {"user": "fr-observe", "credentialsRef": {"name": "keys"}}}
+    return {"metadata": metadata, "spec": {"address": address, "hostKeys": keys, "accounts": accounts}}
+
+
+def test_what_was_lent_stays_as_it_was_whatever_comes_later() -> None:
+    cache = Cache()
+    cache.put("Host", "ns", host("a", "192.0.2.1"))
+    lent = cache.readable(Host, "ns")
+    cache.put("Host", "ns", host("a", "192.0.2.2", 2))
+    cache.put("Host", "ns", host("b", "192.0.2.3"))
+    assert {name: each.spec.address for name, each in lent.items()} == {"a": "192.0.2.1"}
+    assert {name: each.spec.address for name, each in cache.readable(Host, "ns").items()} == {
+        "a": "192.0.2.2",
+        "b": "192.0.2.3",
+    }
+    cache.remove("Host", "ns", "a")
+    assert [*lent] == ["a"]
+
+
+def test_an_object_is_read_once_however_often_it_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[str] = []
+    read = Host.model_validate
+
+    def counted(body: dict[str, Any]) -> Host:
+        reads.append(body["metadata"]["name"])
+        return read(body)
+
+    monkeypatch.setattr(Host, "model_validate", counted)
+    cache = Cache()
+    for number in range(10):
+        cache.put("Host", "ns", host(f"h{number}", "192.0.2.1"))
+    for _ in range(3):
+        assert cache.readable(Host, "ns")["h3"].name == "h3"
+    assert reads == ["h3"]
+    cache.put("Host", "ns", host("h3", "192.0.2.9", 2))
+    assert cache.readable(Host, "ns")["h3"].spec.address == "192.0.2.9"
+    assert reads == ["h3", "h3"]
+
+
+def test_an_object_that_cannot_be_read_is_left_out() -> None:
+    cache = Cache()
+    cache.put("Host", "ns", host("good", "192.0.2.1"))
+    cache.put("Host", "ns", {"metadata": {"name": "bad", "namespace": "ns", "resourceVersion": "1"}, "spec": {}})
+    lent = cache.readable(Host, "ns")
+    assert ([*lent], len(lent), "bad" in lent, lent.get("bad")) == (["good"], 1, False, None)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime, timedelta
 from typing import Any, Never, cast
 
 from firstresponder.api.command import CommandOutput
-from firstresponder.api.diagnostics import ConfigValueArguments, HttpArguments, JournalArguments, MemoryArguments
 from firstresponder.api.hosts import Host
 from firstresponder.controller.accounts import Accounts
 from firstresponder.controller.diagnostics import Diagnostics
+from firstresponder.evidence.config_value import ConfigValueArguments
+from firstresponder.evidence.http import HttpArguments
+from firstresponder.evidence.journal import JournalArguments
+from firstresponder.evidence.memory import MemoryArguments
 from firstresponder.hosts.errors import CommandTimedOut, HostUnreachable
 from firstresponder.hosts.pool import SshPool
-from firstresponder.hosts.target import Target
+from firstresponder.hosts.target import SshTarget
+from firstresponder.incident.facts import Observation
 from firstresponder.incident.plan import Observe, ProbeRequest
 from firstresponder.kube.credentials import CredentialsUnusable
 
@@ -45,10 +49,10 @@ class FakeAccounts:
     def __init__(self, refused: str = "") -> None:
         self._refused = refused
 
-    async def observing(self, host: Host) -> Target:
+    async def observing(self, host: Host) -> SshTarget:
         if host.name == self._refused:
             raise CredentialsUnusable("CredentialsMissing", "there is no Secret s: create it")
-        return Target(host.name, host.spec.address, 22, tuple(host.spec.host_keys), "fr-observe", "key")
+        return SshTarget(host.name, host.spec.address, 22, tuple(host.spec.host_keys), "fr-observe", "key")
 
 
 class FakePool:
@@ -58,7 +62,7 @@ class FakePool:
         self._answers = answers
         self._barrier = asyncio.Barrier(together) if together else None
 
-    async def run(self, target: Target, stdin: bytes, **_: Any) -> CommandOutput:
+    async def run(self, target: SshTarget, stdin: bytes, **_: Any) -> CommandOutput:
         answer = self._answers[target.name]
         if isinstance(answer, Exception):
             raise answer
@@ -76,8 +80,8 @@ def diagnostics(pool: FakePool, accounts: FakeAccounts | None = None) -> Diagnos
     return Diagnostics(cast(SshPool, pool), cast(Accounts, accounts or FakeAccounts()), lambda: NOW)
 
 
-def memory(name: str, on: str) -> ProbeRequest:
-    return ProbeRequest(name, "target", on, "memory", MemoryArguments(), None)
+def memory(name: str, on: str, seconds: float | None = None) -> ProbeRequest:
+    return ProbeRequest(name, "target", on, "memory", MemoryArguments(), seconds)
 
 
 async def test_evidence_comes_in_the_order_that_was_asked_for_with_values_and_source() -> None:
@@ -93,11 +97,98 @@ async def test_evidence_comes_in_the_order_that_was_asked_for_with_values_and_so
 
 
 async def test_all_diagnostics_of_all_hosts_run_at_the_same_time() -> None:
-    effect = Observe("r", tuple(memory(f"{on}{n}", on) for on in "ab" for n in range(3)), ("a", "b"))
+    effect = Observe("r", tuple(memory(f"{on}{n}", on, 10 + n) for on in "ab" for n in range(3)), ("a", "b"))
     pool = FakePool({"a": {}, "b": {}}, together=6)
     async with asyncio.timeout(10):  # six at once, or never
         found = await diagnostics(pool).observe(effect, {"a": host("a"), "b": host("b")})
     assert len(found.evidence) == 6
+
+
+class PoolOfToday(FakePool):
+    """Hosts whose program runs diagnostics together; keeps what they were asked, and answers one by one."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.asked: list[bytes] = []
+        self.begun = asyncio.Event()
+        """Whether a diagnostic was."""
+
+    async def run(
+        self,
+        target: SshTarget,  # noqa: ARG002 - there is one
+        stdin: bytes,
+        *,
+        received: Callable[[bytes], None] | None = None,
+        **_: Any,
+    ) -> CommandOutput:
+        self.asked.append(stdin)
+        if stdin != b"info\n":
+            self.begun.set()
+        await asyncio.sleep(0.01)
+        if stdin == b"info\n":
+            return CommandOutput(INFO.replace(b"version=1", b"version=2"), b"", 0)
+        if received is None:
+            return CommandOutput(MEMINFO, b"", 0)
+        answer = b""
+        for number in range(stdin.count(b"\nrun ")):
+            result = b"result %d 0 no %d 0\n%s" % (number, len(MEMINFO), MEMINFO)
+            received(result)
+            answer += result
+            await asyncio.sleep(0)
+        return CommandOutput(answer, b"", 0)
+
+
+class Clock:
+    """Each look at it is a second later."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def __call__(self) -> datetime:
+        self.looks += 1
+        return NOW + timedelta(seconds=self.looks)
+
+
+async def test_a_round_is_one_request_to_a_host_and_each_evidence_says_when_it_was_observed() -> None:
+    pool = PoolOfToday()
+    looking = Diagnostics(cast(SshPool, pool), cast(Accounts, FakeAccounts()), Clock())
+    probes = tuple(memory(f"m{n}", "a", 10 + n) for n in range(5))
+    found = await looking.observe(Observe("r", probes, ("a",)), {"a": host("a")})
+    assert [request.split(b"\n")[0] for request in pool.asked] == [b"info", b"together"]
+    assert [each.unavailable for each in found.evidence] == [None] * 5
+    assert len({each.observed_time for each in found.evidence}) == 5
+
+
+async def test_a_storm_of_incidents_of_one_host_asks_it_once_and_all_have_the_evidence() -> None:
+    pool = PoolOfToday()
+    looking = Diagnostics(cast(SshPool, pool), cast(Accounts, FakeAccounts()), Clock())
+    probes = tuple(memory(f"m{n}", "a", 10 + n) for n in range(3))
+    known = asyncio.get_running_loop().time()
+
+    async def triage(n: int) -> Observation:
+        await asyncio.sleep(0.001 * n)  # most find the questions begun
+        return await looking.observe(Observe("r", probes, ("a",), shared=True), {"a": host("a")}, since=known)
+
+    storm = await asyncio.gather(*(triage(n) for n in range(20)))
+    assert [request.split(b"\n")[0] for request in pool.asked] == [b"info", b"together"]
+    times = {tuple(each.observed_time for each in found.evidence) for found in storm}
+    assert len(times) == 1, "it is the time of the observation, not of who had it"
+    assert all(found.evidence[0].values["availableBytes"] == 250 * 1024 for found in storm)
+
+
+async def test_a_look_before_acting_and_a_verification_take_nothing_that_was_begun_before() -> None:
+    pool = PoolOfToday()
+    looking = Diagnostics(cast(SshPool, pool), cast(Accounts, FakeAccounts()), Clock())
+    probes, known = (memory("one", "a"),), asyncio.get_running_loop().time()
+
+    async def look(*, shared: bool) -> Observation:
+        return await looking.observe(Observe("r", probes, ("a",), shared=shared), {"a": host("a")}, since=known)
+
+    triage = asyncio.create_task(look(shared=True))
+    await pool.begun.wait()  # and not answered yet
+    fresh, seen = await look(shared=False), await triage
+    assert sorted(request.split(b"\n")[0] for request in pool.asked) == [*[b"info"] * 2, *[b"run 10"] * 2]
+    assert fresh.evidence[0].observed_time > seen.evidence[0].observed_time
 
 
 async def test_a_host_that_cannot_be_reached_is_told_and_takes_nothing_from_the_others() -> None:
@@ -160,7 +251,12 @@ async def test_nothing_of_a_file_is_shown_whether_its_value_was_found_or_not() -
 
 async def test_output_that_nobody_foresaw_is_unavailable_and_no_exception() -> None:
     # Half a surrogate pair, which no journald writes: the regular expressions cannot read it.
-    line = b'{"__REALTIME_TIMESTAMP": "1773457619000000", "MESSAGE": "\\ud800"}\njournalctl=0 any={\n'
+    times = b'"__REALTIME_TIMESTAMP": "1893456000000000", "__MONOTONIC_TIMESTAMP": "1", "_BOOT_ID": "b"'
+    facts = b'#unit LoadState=loaded\n#newest {%s}\n#oldest {%s, "__CURSOR": ";i=1;"}\n#span 300000000\n' % (
+        times,
+        times,
+    )
+    line = b'%s{%s, "MESSAGE": "\\ud800"}\n#status 0\n#end\n' % (facts, times)
     journal = JournalArguments(unit="api.service", since="5m", extract={"request": "GET (.*)"})
     request = ProbeRequest("oom", "target", "a", "journal", journal, None)
     seen = await diagnostics(FakePool({"a": line})).observe(Observe("high-cpu", (request,), ("a",)), {"a": host("a")})
@@ -186,7 +282,7 @@ class HangingPool(FakePool):
         super().__init__({})
         self._silent = silent
 
-    async def run(self, target: Target, stdin: bytes, **_: Any) -> CommandOutput:
+    async def run(self, target: SshTarget, stdin: bytes, **_: Any) -> CommandOutput:
         if stdin == b"info\n" and target.name not in self._silent:
             return CommandOutput(INFO, b"", 0)
         return await _never()

@@ -20,6 +20,7 @@ from cryptography.x509.oid import NameOID
 from firstresponder.controller.fetch import fetch, is_elsewhere
 from firstresponder.evidence.http import BODY_LIMIT
 from firstresponder.evidence.probe import Reason, Unobserved
+from firstresponder.safety import REDACTED
 
 HERE = ("127.0.0.1", "::1", "localhost", "nobody.invalid")
 
@@ -95,7 +96,13 @@ async def test_a_healthy_answer_is_the_same_value_as_that_of_a_host() -> None:
     async with running(reply(b'{"status": "healthy", "token": "abc"}')) as server:
         found = await seen(server.url)
     assert found.pop("latencySeconds") >= 0
-    assert found == {"ok": True, "status": 200, "json": {"status": "healthy"}}
+    assert found == {
+        "ok": True,
+        "connected": True,
+        "status": 200,
+        "error": "",
+        "json": {"status": "healthy", "token": REDACTED},
+    }
     assert server.heard.startswith(b"GET /health HTTP/1.1\r\n")
     assert b"authorization" not in server.heard.lower()
     assert b"cookie" not in server.heard.lower()
@@ -135,39 +142,43 @@ async def test_a_packed_answer_is_not_unpacked() -> None:
 
 async def test_a_server_that_hangs_is_an_observation() -> None:
     async with running(b"", hang=True) as server:
-        assert await seen(server.url, 0.05) == {"ok": False, "error": "TimedOut"}
+        assert await seen(server.url, 0.5) == {"ok": False, "connected": True, "error": "TimedOut"}
     half = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"
     async with running(half, hang=True) as server:
-        assert await seen(server.url, 0.05) == {"ok": False, "error": "TimedOut"}
+        assert await seen(server.url, 0.5) == {"ok": False, "connected": True, "error": "AnswerIncomplete"}
 
 
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
         (b"", "ConnectionClosed"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{", "ConnectionClosed"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{", "AnswerIncomplete"),
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "BadReply"),
         (b"HTTP/1.1 999 OK\r\nContent-Length: 0\r\n\r\n", "BadReply"),
     ],
 )
 async def test_half_an_answer_or_another_protocol_is_none(answer: bytes, error: str) -> None:
     async with running(answer) as server:
-        assert await seen(server.url) == {"ok": False, "error": error}
+        assert await seen(server.url) == {"ok": False, "connected": True, "error": error}
 
 
 async def test_nobody_listening_no_such_name_and_no_tls_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, but not listening
         port = taken.getsockname()[1]
-        assert await seen(f"http://127.0.0.1:{port}/") == {"ok": False, "error": "ConnectionFailed"}
+        assert await seen(f"http://127.0.0.1:{port}/") == {"ok": False, "connected": False, "error": "ConnectionFailed"}
     async with running(reply()) as server:
-        assert await seen(server.url.replace("http:", "https:")) == {"ok": False, "error": "TlsFailed"}
+        assert await seen(server.url.replace("http:", "https:")) == {
+            "ok": False,
+            "connected": True,
+            "error": "TlsFailed",
+        }
 
     def no_such_name(*_: object, **__: object) -> None:  # not this machine's resolver, which may be slow to say so
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
-    assert await seen("http://nobody.invalid/") == {"ok": False, "error": "NameNotResolved"}
+    assert await seen("http://nobody.invalid/") == {"ok": False, "connected": False, "error": "NameNotResolved"}
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_told_as_that(tmp_path: Path) -> None:
@@ -176,7 +187,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_told_as_that(tmp_path: P
     context.load_cert_chain(*files)
     async with running(reply(), tls=context) as server:
         url = f"https://localhost:{server.port}/"
-        assert await seen(url) == {"ok": False, "error": "TlsFailed"}
+        assert await seen(url) == {"ok": False, "connected": True, "error": "TlsFailed"}
 
 
 async def test_a_cookie_of_one_look_is_not_there_at_the_next() -> None:

@@ -1,4 +1,4 @@
-"""Gathering: what is read anew at each pass, and what is not believed."""
+"""Gathering: what is read again at each pass, and what is not believed."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ import pytest
 
 from firstresponder.api.incident import Incident
 from firstresponder.api.ledger import PreviewAnswer
-from firstresponder.api.runbook import RunbookSpec
 from firstresponder.controller.cache import Cache
-from firstresponder.controller.gather import Facts, Gatherer
+from firstresponder.controller.gather import Gatherer
 from firstresponder.controller.keys import Key
-from firstresponder.controller.knowledge import Knowledge
+from firstresponder.controller.related import RelatedIndex
 from firstresponder.controller.relist import Relist
-from firstresponder.incident.snapshot import Gate, Snapshot
+from firstresponder.controller.runbook_catalogue import RunbookCatalogue
+from firstresponder.incident.facts import Facts, Gate
+from firstresponder.incident.snapshot import Snapshot
 from firstresponder.kube.resources import Resources
 from firstresponder.kube.revisions import ControllerRevision, Revisions
-from firstresponder.runbooks.revision import revision_of
+from firstresponder.runbooks.models import RunbookSpec
+from tests.revisions import revision_of
 from tests.testbed.stage import shipped
+from tests.unit.controller.judging import judge_here
 
 KEY = Key("Incident", "shop", "high-cpu-1")
 SPEC = shipped()["spec"]
@@ -63,7 +66,7 @@ class Server:
         body = stored("Incident", name, {"type": "HighCPU", "service": "api-gateway"})
         return Incident.model_validate(body | {"status": self.status})
 
-    async def knowledge(self, namespace: str) -> None:
+    async def cached_kinds(self, namespace: str) -> None:
         self.relists += 1
         self.cache.replace("Runbook", namespace, self.runbooks, self.cache.mark())
 
@@ -71,8 +74,9 @@ class Server:
         gatherer = Gatherer(
             "operator",
             self.cache,
-            Knowledge(self.cache),
+            RunbookCatalogue(self.cache, judge_here),
             cast(Relist, self),
+            RelatedIndex(self.cache, lambda _: None),
             cast(Resources, self),
             cast(Revisions, self),
         )
@@ -165,8 +169,8 @@ async def test_an_object_that_cannot_be_read_does_not_hide_the_others() -> None:
 async def test_what_effects_brought_back_is_in_the_snapshot() -> None:
     dry = PreviewAnswer(result="success")
     snapshot = await Server(pinned()).gather(Facts(gate=Gate(safe=True), preview=dry, refusal="busy", sealing=True))
-    assert snapshot.preview == dry
-    assert (snapshot.gate, snapshot.refusal, snapshot.sealing) == (Gate(safe=True), "busy", True)
+    assert snapshot.facts.preview == dry
+    assert (snapshot.facts.gate, snapshot.facts.refusal, snapshot.facts.sealing) == (Gate(safe=True), "busy", True)
 
 
 async def test_an_invalid_runbook_is_in_the_catalogue_without_a_revision() -> None:

@@ -7,17 +7,17 @@ from typing import Any, cast
 
 import pytest
 
+from firstresponder.controller.cache import Cache
 from firstresponder.controller.effects import ClusterEffects, HostEffects
 from firstresponder.controller.gather import Gatherer
 from firstresponder.controller.incidents import IncidentReconciler
 from firstresponder.controller.keys import Key
-from firstresponder.controller.knowledge import Knowledge
+from firstresponder.controller.pins import Pins
 from firstresponder.kube.client import Client
 from firstresponder.kube.errors import ApiError, Unreachable
 from firstresponder.kube.events import Events
 from firstresponder.kube.gate import ApprovalGate
 from firstresponder.kube.resources import Resources
-from firstresponder.kube.revisions import Revisions
 
 NOW = datetime(2026, 3, 14, 3, 7, tzinfo=UTC)
 KEY = Key("Incident", "shop", "high-cpu-1")
@@ -56,9 +56,15 @@ class Failing:
 def reconciler(server: ApiServer, error: Exception) -> IncidentReconciler:
     client = cast(Client, server)
     cluster = ClusterEffects(
-        Resources(client), cast(Revisions, None), Events(client), cast(ApprovalGate, None), cast(Knowledge, None)
+        Resources(client),
+        cast(Pins, None),
+        Events(client),
+        cast(ApprovalGate, None),
+        Cache(),
     )
-    return IncidentReconciler(cast(Gatherer, Failing(error)), cluster, cast(HostEffects, None), lambda: NOW)
+    return IncidentReconciler(
+        cast(Gatherer, Failing(error)), cluster, cast(HostEffects, None), lambda *_: None, lambda: NOW
+    )
 
 
 async def fail(subject: IncidentReconciler, times: int, error: type[Exception]) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from firstresponder.api.incident import Evidence, HypothesisResult, Unavailable
 from firstresponder.api.rootcause import RootCause
-from firstresponder.api.runbook import RunbookSpec, TriagePlaybookSpec
 from firstresponder.debugger import Case, FromEvidence
-from firstresponder.incident.decide import Setting, scope_of
-from firstresponder.runbooks.names import diagnostics_behind
+from firstresponder.incident.decision.decide import EvaluationInputs, scope_of
+from firstresponder.runbooks.models import RunbookSpec, TriagePlaybookSpec
+from firstresponder.runbooks.symbols import diagnostics_behind
 
 NOW = datetime(2026, 3, 14, 3, 8, tzinfo=UTC)
 LINE = "java.lang.OutOfMemoryError: Java heap space at GET /api/v1/reports?from=2026 (id 7)"
@@ -113,7 +113,7 @@ def case(*evidence: Evidence, spec: RunbookSpec | None = None, cause: str | None
             "verdicts": [*verdicts, verdict("leak", "Holds" if hypothesis is not None else "Refuted")],
             "cause": hypothesis,
             "rests_on": diagnostics_behind(spec, [hypothesis.when if hypothesis is not None else spec.symptom]),
-            "scope": scope_of(spec, Setting("api", {}, hosts), values),
+            "scope": scope_of(spec, EvaluationInputs("api", {}, hosts), values),
             **more,
         }
     )
@@ -153,13 +153,22 @@ def test_a_louder_log_that_the_cause_does_not_rest_on_is_no_match_for_the_one_th
     assert request(seen("oom", count=9, lines=["heap space"] * 5), EVIDENCE[1]) == "/favicon.ico"
 
 
+@pytest.mark.parametrize(
+    "line", ["GET /api/rooms/17 200", '10.0.0.5 - - "GET /api/rooms/17 HTTP/1.1" 200 157', "GET /api/rooms/17 errors=0"]
+)
+def test_a_request_that_was_answered_well_is_not_to_be_sent_again(line: str) -> None:
+    assert request(seen("oom", count=9, lines=[line] * 5)) is None
+    assert request(seen("oom", count=9, lines=[line] * 5, extracted={"request": "/api/rooms/17"})) is None
+    assert request(seen("oom", count=9, lines=[line] * 5 + ["GET /api/rooms/4 500"])) == "/api/rooms/4"
+
+
 def test_a_request_that_another_host_logged_is_not_named() -> None:
     elsewhere = seen("dbLog", "database", count=9, lines=["GET /elsewhere"] * 5)
     assert request(elsewhere) is None
 
 
 def test_of_requests_that_are_named_as_often_the_same_one_is_always_told() -> None:
-    lines = ["GET /b", "POST /a"]
+    lines = ["ERROR GET /b", "ERROR POST /a"]
     assert request(seen("oom", lines=lines)) == request(seen("oom", lines=lines[::-1])) == "/a"
 
 
@@ -251,7 +260,7 @@ def test_without_a_cause_it_says_what_has_to_be_found_out() -> None:
     found = findings(*EVIDENCE, cause=None, verdicts=unknown)
     assert found.summary is None
     assert found.minimal_fix == "find out first whether it is database-slow: database-slow because"
-    assert "cannot be judged: database-slow: database-slow because" in found.evidence
+    assert "cannot be evaluated: database-slow: database-slow because" in found.evidence
     both = [verdict("leak", "Holds"), verdict("database-slow", "Holds")]
     assert findings(cause=None, verdicts=both).minimal_fix == "find out first which it is: leak, database-slow"
     assert findings(cause=None).minimal_fix is None

@@ -11,8 +11,8 @@ import pytest
 from firstresponder.api.incident import IncidentStatus
 from firstresponder.api.packet import BoundPacket, ShownPacket
 from firstresponder.expressions import ExpressionError, compile_condition
-from firstresponder.incident.decide import Setting, scope_of
-from firstresponder.runbooks.names import names_in
+from firstresponder.incident.decision.decide import EvaluationInputs, scope_of
+from firstresponder.runbooks.symbols import names_in
 from tests.unit.incident.world import awaiting_approval
 
 MAY_USE = ("api", "evidence", "expressions", "safety")
@@ -56,7 +56,9 @@ def test_no_expression_has_a_name_for_what_the_debugger_says_or_an_experiment_sa
     spec = revision.spec
     assert spec is not None
     names = names_in(spec)
-    scope = scope_of(spec, Setting("api-gateway", {}, {}), {"threads": {"count": 9}, "rootCause": {"summary": "x"}})
+    scope = scope_of(
+        spec, EvaluationInputs("api-gateway", {}, {}), {"threads": {"count": 9}, "rootCause": {"summary": "x"}}
+    )
     for name in ("rootCause", "findings", "experiments", "decisionPacket", "status", "threads"):
         assert name not in names
         assert scope.lookup(name) is None

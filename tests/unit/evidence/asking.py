@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 
 from firstresponder.api.command import CommandOutput
+from firstresponder.api.ledger import Moment
 from firstresponder.evidence.catalogue import PROBES
+from firstresponder.evidence.field import value_problem
 from firstresponder.evidence.probe import Context, Reason, Unobserved
 
 NOW = 1_795_476_000.0
 
 
 def context(not_before: float | None = None) -> Context:
-    return Context(now=NOW, timeout=10.0, not_before=not_before)
+    return Context(now=NOW, timeout=10.0, not_before=None if not_before is None else Moment(not_before))
 
 
 def argv(name: str, /, not_before: float | None = None, **arguments: Any) -> tuple[str, ...]:
@@ -27,6 +29,7 @@ def seen(name: str, output: CommandOutput, /, not_before: float | None = None, *
     probe = PROBES[name]
     values = probe.parse(probe.arguments(**arguments), output, context(not_before))
     assert values.keys() <= probe.fields.keys()
+    assert [found for name, value in values.items() if (found := value_problem(probe.fields[name], value, name))] == []
     return values
 
 

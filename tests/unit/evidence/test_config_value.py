@@ -212,7 +212,7 @@ def test_a_key_that_names_a_secret_is_refused_before_the_file_is_read(key: str, 
         "postgresql://app:s3cret@db/payroll",
         "alice@example.com",
         "AKIAIOSFODNN7EXAMPLE",
-        "4111111111111111",
+        "4111 1111 1111 1111",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc",
     ],
 )

@@ -33,6 +33,7 @@ def test_sizes_and_the_share_of_what_is_used_are_read() -> None:
     assert seen("directories", measured(*FOLDERS), **LOGS) == {
         "totalBytes": 1024000,
         "sharePercent": 25.0,
+        "mostIn": "/var/log/journal",
         "paths": [{"path": "/var/log/journal", "bytes": 819200}, {"path": "/var/log/apt", "bytes": 4096}],
     }
 
@@ -56,6 +57,7 @@ def test_an_empty_folder_has_the_size_that_du_gives_it() -> None:
     assert seen("directories", measured((0, "/var/log")), **LOGS) == {
         "totalBytes": 0,
         "sharePercent": 0.0,
+        "mostIn": "/var/log",
         "paths": [],
     }
 
@@ -121,3 +123,20 @@ def test_the_host_is_asked_for_both_folders() -> None:
     assert PROBES["directories"].request == "directories"
     assert argv("directories", **LOGS) == ("/var/log", "/")
     assert argv("directories", path="/tmp") == ("/tmp", "/tmp")
+    assert argv("directories", **LOGS, count="inodes") == ("/var/log", "/", "inodes")
+
+
+def test_inodes_are_counted_instead_of_bytes() -> None:
+    folders = ((900, "/"), (850, "/var"), (800, "/var/spool"), (790, "/var/spool/mails"), (30, "/usr"))
+    values = seen("directories", measured(*folders, of="of=2049 used=1*1000-0"), path="/", limit=1, count="inodes")
+    assert values == {
+        "totalInodes": 900,
+        "sharePercent": 90.0,
+        "mostIn": "/var/spool/mails",
+        "paths": [{"path": "/var", "inodes": 850}],
+    }
+
+
+def test_where_inodes_are_not_counted_none_can_run_out() -> None:
+    output = measured(*FOLDERS, of="of=2049 used=1*0-0")
+    unseen("directories", output, Reason.NOT_FOUND, "none can run out", **LOGS, count="inodes")

@@ -18,6 +18,8 @@ def test_a_file_system_is_read_with_its_reserved_blocks_as_neither_used_nor_avai
         "usedBytes": 7600000000,
         "sizeBytes": 10000000000,
         "availableBytes": 1900000000,
+        "availablePercent": 19.0,
+        "inodesCounted": True,
         "inodesUsedPercent": 15.0,
         "mountPoint": "/var",
     }
@@ -28,10 +30,16 @@ def test_full_for_everybody_but_root_is_full() -> None:
     assert seen("disk", printed(HEADER + full), path="/")["usedPercent"] == 100.0
 
 
-@pytest.mark.parametrize("inodes", ["0 0", "- -"])
-def test_a_file_system_that_counts_no_inodes_leaves_their_percentage_out(inodes: str) -> None:
+def test_every_inode_may_be_used_with_bytes_to_spare() -> None:
+    values = seen("disk", printed(HEADER + "10000000000 760000000 8740000000 655360 655360 /\n"), path="/")
+    assert (values["usedPercent"], values["inodesCounted"], values["inodesUsedPercent"]) == (8.0, True, 100.0)
+
+
+@pytest.mark.parametrize(("inodes", "counted"), [("0 0", False), ("0 -", False), ("- -", None)])
+def test_a_file_system_that_counts_no_inodes_leaves_their_percentage_out(inodes: str, counted: bool | None) -> None:
     values = seen("disk", printed(HEADER + f"100 50 50 {inodes} /data\n"), path="/data")
     assert "inodesUsedPercent" not in values
+    assert values.get("inodesCounted") is counted
     assert values["usedPercent"] == 50.0
 
 

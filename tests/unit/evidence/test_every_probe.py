@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstresponder.api import diagnostics
 from firstresponder.api.command import CommandOutput
-from firstresponder.evidence.catalogue import PROBES
+from firstresponder.evidence.catalogue import PROBES, Diagnostic
 from firstresponder.evidence.probe import Reason, Unobserved
 from tests.unit.evidence.asking import argv, printed, seen, unseen
 
@@ -43,7 +42,7 @@ LOCALISED: dict[str, CommandOutput] = {
     "journal": printed("-- Keine Einträge --\njournalctl=1 any={\n"),
     "memory": printed("SpeicherGesamt: 1000 kB\nSpeicherVerfügbar: 250 kB\n"),
     "unit": printed("LadeStatus=geladen\nAktivStatus=aktiv\n"),
-    "http": printed("", "exitcode=0\nstatus=200\nseconds=0,003428\n"),
+    "http": printed("", "status=200\nconnect=0,000211\nseconds=0,003428\nexitcode=0\n"),
     "inventory": printed("[WARNUNG]: Kein Inventar gefunden\n"),
     "disk": printed("1B-Blöcke Benutzt Verfügbar INodes IBenutzt Eingehängt auf\n 100 50 50 10 5 /\n"),
     "directories": printed(
@@ -67,8 +66,8 @@ each_probe = pytest.mark.parametrize("name", ARGUMENTS)
 
 
 def test_the_catalogue_has_a_probe_for_each_kind_of_diagnostic() -> None:
-    assert set(PROBES) == set(diagnostics.PROBES) == set(ARGUMENTS) == set(LOCALISED)
-    fields = {field.alias: field for field in diagnostics.Diagnostic.model_fields.values()}
+    assert set(PROBES) == set(Diagnostic.kinds) == set(ARGUMENTS) == set(LOCALISED)
+    fields = {field.alias: field for field in Diagnostic.model_fields.values()}
     for name, probe in PROBES.items():
         assert fields[name].annotation == probe.arguments | None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from firstresponder.evidence.probe import Reason
 from tests.unit.evidence.asking import argv, printed, seen, unseen
 
@@ -18,7 +20,16 @@ def test_memory_is_read_in_bytes_and_percent() -> None:
         "availableBytes": 512000 * 1024,
         "totalBytes": 2048000 * 1024,
         "usedPercent": 75.0,
+        "availablePercent": 25.0,
     }
+
+
+@pytest.mark.parametrize(("available", "short"), [(204799, True), (204800, False), (204801, False)])
+def test_what_is_available_is_below_a_tenth_exactly_when_the_alerts_say_so(available: int, *, short: bool) -> None:
+    values = seen("memory", printed(MEMINFO.replace("512000", str(available))))
+    assert (values["availablePercent"] < 10) is short
+    assert (available / 2048000 * 100 < 10) is short, "HostOutOfMemory"
+    assert (100 - available / 2048000 * 100 > 90) is short, "NodeMemoryHighUtilization"
 
 
 def test_one_program_is_run() -> None:

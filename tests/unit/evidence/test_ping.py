@@ -37,7 +37,16 @@ def test_all_lost_has_no_time() -> None:
     assert seen("ping", output, **HOST) == {"lossPercent": 100.0}
 
 
-@pytest.mark.parametrize("text", ["ping: connect: Network is unreachable\n", "ping: connect: No route to host\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ping: connect: Network is unreachable\n",
+        "ping: connect: No route to host\n",
+        "ping: connect: Permission denied\n",  # a route of type prohibit
+        "ping: connect: Invalid argument\n",  # a route of type blackhole
+        "ping: connect: Cannot assign requested address\n",
+    ],
+)
 def test_without_a_way_everything_is_lost(text: str) -> None:
     assert seen("ping", printed(f"{text}ping=2\n"), **HOST) == {"lossPercent": 100.0}
 
@@ -66,11 +75,15 @@ def test_the_default_gateway_is_found_on_the_host() -> None:
     command = argv("ping", host="default-gateway", count=5)
     assert command[:2] == ("sh", "-c")
     assert "ip -4 route show default" in command[2]
-    assert command[3:] == ("sh", "5")
+    assert command[3:] == ("sh", "5", "56")
 
 
 def test_the_host_is_an_argument_of_a_constant_script() -> None:
-    assert argv("ping", **HOST)[3:] == ("sh", "5", "10.0.0.3")
+    assert argv("ping", **HOST)[3:] == ("sh", "5", "56", "10.0.0.3")
     with pytest.raises(Unobserved, match="host: ") as unobserved:
         argv("ping", host="-f")
     assert unobserved.value.reason is Reason.BAD_ARGUMENT
+
+
+def test_packets_carry_as_many_bytes_as_is_asked_for() -> None:
+    assert argv("ping", **HOST, size=1452)[3:] == ("sh", "5", "1452", "10.0.0.3")

@@ -80,10 +80,21 @@ def test_a_failure_that_is_not_known_is_no_observation(output: CommandOutput, re
     unseen("postgresPing", output, reason)
 
 
+def held(application: str | None, count: int, **other: Any) -> dict[str, Any]:
+    """Connections of one application as its own role to a database of its own, unless said otherwise."""
+    name = application or "nobody"
+    group = {"application": application, "role": name, "database": name, "count": count, "idle": 0}
+    return {**group, "idleInTransaction": 0, **other}
+
+
+OURS = held("first-responder", 1, role="fr_observe", database="postgres")
 ANSWER: dict[str, Any] = {
     "seesAll": True,
     "max": 100,
-    "connections": {"payroll": 95, "pay roll'\"": 2, "": 1, "first-responder": 1},
+    "reserved": 3,
+    "roles": {},
+    "databases": {},
+    "connections": [held("payroll", 90, idle=50), held("pay roll'\"", 2), held("", 1, role=None, database=None), OURS],
 }
 
 
@@ -91,19 +102,61 @@ def told(**changes: Any) -> CommandOutput:
     return printed(json.dumps({**ANSWER, **changes}) + "\n")
 
 
+def connections(application: str = "payroll", **changes: Any) -> dict[str, Any]:
+    return seen("postgresConnections", told(**changes), application=application)
+
+
 def test_the_applications_connections_are_counted_against_the_servers_maximum() -> None:
-    assert seen("postgresConnections", told(), **PAYROLL) == {
-        "tooMany": False,
-        "count": 95,
-        "max": 100,
-        "usedPercent": 95.0,
-    }
-    assert seen("postgresConnections", told(), application="pay roll'\"")["count"] == 2
+    values = connections()
+    assert (values["tooMany"], values["count"], values["max"], values["usedPercent"]) == (False, 90, 100, 90.0)
+    assert connections("pay roll'\"")["count"] == 2
+
+
+def test_what_the_server_reserves_is_of_no_use_to_a_service() -> None:
+    values = connections()
+    assert (values["total"], values["limit"], values["limitedBy"]) == (94, 97, "the server")
+    assert values["limitPercent"] == values["totalPercent"] == 96.9
+    assert connections(reserved=100)["limitPercent"] == 100.0
+
+
+def test_the_largest_holder_is_named_with_what_it_does_with_them() -> None:
+    greedy = held("reports", 9, role="analyst", database="warehouse", idleInTransaction=7, idle=1)
+    values = connections(max=13, connections=[greedy, OURS])
+    assert (values["count"], values["ownPercent"], values["limitPercent"]) == (0, 0.0, 100.0)
+    assert values["holder"] == values["holders"][0] == greedy
+    assert connections()["ownPercent"] == 95.7
+
+
+@pytest.mark.parametrize(
+    ("limits", "limited_by", "limit", "used", "percent"),
+    [
+        ({"roles": {"payroll": 1}}, "role payroll", 1, 1, 100.0),
+        ({"databases": {"payroll": 2}}, "database payroll", 2, 1, 50.0),
+        ({"roles": {"payroll": 0}}, "role payroll", 0, 1, 100.0),
+        ({"roles": {"somebody-else": 1}}, "the server", 97, 2, 2.1),
+    ],
+)
+def test_a_limit_of_the_role_or_the_database_ends_first(
+    limits: dict[str, Any], limited_by: str, limit: int, used: int, percent: float
+) -> None:
+    values = connections(connections=[held("payroll", 1), OURS], **limits)
+    found = (values["limitedBy"], values["limit"], values["limitUsed"], values["limitPercent"])
+    assert found == (limited_by, limit, used, percent)
+
+
+def test_while_the_application_holds_none_every_limit_could_be_its_own() -> None:
+    values = connections(connections=[held("other", 3, role="shared"), OURS], roles={"shared": 3})
+    assert (values["count"], values["limitedBy"], values["limitPercent"]) == (0, "role shared", 100.0)
 
 
 def test_an_application_without_connections_has_none() -> None:
-    values = seen("postgresConnections", told(), application="other")
-    assert (values["count"], values["usedPercent"]) == (0, 0.0)
+    values = connections("other")
+    assert (values["count"], values["usedPercent"], values["ownPercent"]) == (0, 0.0, 0.0)
+
+
+def test_the_name_of_a_holder_is_harmless_to_show() -> None:
+    values = connections(connections=[held("a\x1b[2J", 5), OURS])
+    assert values["holder"]["application"] == r"a\x1b[2J"
 
 
 @pytest.mark.rule(2)
@@ -126,9 +179,12 @@ def test_a_role_that_does_not_see_all_connections_cannot_count_them() -> None:
     "output",
     [
         told(connections=None),
-        told(connections={"payroll": 95}),
-        told(connections={**ANSWER["connections"], "payroll": "95"}),
-        told(connections={**ANSWER["connections"], "payroll": True}),
+        told(connections=[held("payroll", 95)]),
+        told(connections=[held("payroll", 0), OURS]),
+        told(connections=[{**held("payroll", 1), "count": "95"}, OURS]),
+        told(connections=[{**held("payroll", 1), "count": True}, OURS]),
+        told(roles={"payroll": -1}),
+        told(reserved=None),
         told(max=0),
         told(max="100"),
         told(seesAll=1),
@@ -155,7 +211,7 @@ def test_a_name_that_the_server_would_have_cut_is_refused() -> None:
 @pytest.mark.parametrize("name", ["postgresPing", "postgresConnections"])
 def test_it_asks_as_its_own_role_read_only_and_with_bounded_waits(name: str) -> None:
     command = argv(name, **(PAYROLL if name == "postgresConnections" else {}))
-    assert command[0] == "psql"
+    assert command[3:5] == ("sh", "psql")
     assert {"--no-psqlrc", "--no-password"} <= set(command)
     [connection] = [each for each in command if each.startswith("--dbname=")]
     assert "user=fr_observe " in connection

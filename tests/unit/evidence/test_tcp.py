@@ -39,6 +39,14 @@ def test_an_open_port_is_open_and_has_no_error() -> None:
             "bash: line 1: x: Temporary failure in name resolution\nbash: line 1: /dev/tcp/x/1: Invalid argument\n",
             "NameNotResolved",
         ),
+        ("bash: connect: Permission denied\nbash: line 1: /dev/tcp/fd00::3/1: Permission denied\n", "Filtered"),
+        ("bash: connect: Protocol not available\nbash: line 1: /dev/tcp/x/1: Protocol not available\n", "Filtered"),
+        ("bash: connect: Invalid argument\nbash: line 1: /dev/tcp/x/1: Invalid argument\n", "NoRoute"),
+        ("bash: connect: Host is down\nbash: line 1: /dev/tcp/x/1: Host is down\n", "NoRoute"),
+        (
+            "bash: connect: Cannot assign requested address\nbash: line 1: /dev/tcp/::2/1: Cannot assign requested\n",
+            "NoRoute",
+        ),
         ("bash: connect: Connection refused\nbash: connect: No route to host\nbash: x: No route to host\n", "NoRoute"),
     ],
 )
@@ -55,6 +63,7 @@ def test_nobody_answering_in_time_is_an_observation() -> None:
     [
         (tried("bash: connect: Verbindungsaufbau abgelehnt\n"), Reason.FAILED),
         (tried("bash: connect: Operation not permitted\n"), Reason.NO_PERMISSION),
+        (tried("bash: line 1: /dev/tcp/x/1: Permission denied\n"), Reason.NO_PERMISSION),
         (tried("bash: warning: setlocale\n", status=0), Reason.FAILED),
         (printed("read=1\nbash: connect: Connection refused\n"), Reason.UNPARSEABLE),
         (printed("read=0\nstatus=0"), Reason.UNPARSEABLE),

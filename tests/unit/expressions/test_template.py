@@ -54,6 +54,22 @@ def test_what_was_put_in_is_never_expanded_again() -> None:
     assert render_text("$$(a)", scope) == "$(a)"
 
 
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("10.0.0.3", "http://10.0.0.3:8080/health"),
+        ("fd00::3", "http://[fd00::3]:8080/health"),
+        ("::1", "http://[::1]:8080/health"),
+        ("dependency-service", "http://dependency-service:8080/health"),
+    ],
+)
+def test_an_ipv6_address_that_becomes_the_host_of_a_url_is_put_in_brackets(address: str, url: str) -> None:
+    scope = Scope({"hosts": {"target": {"address": address}}, "port": 8080})
+    assert render_argument("http://$(hosts.target.address):$(port)/health", scope, {"hosts", "port"}) == url
+    assert render_text("http://$(hosts.target.address):$(port)/health", scope) == url
+    assert render_argument("$(hosts.target.address)", scope, {"hosts"}) == address
+
+
 @given(st.text(max_size=30))
 def test_a_value_that_looks_like_a_template_stays_text(value: str) -> None:
     assert "CANARY" not in render_text("<$(a)>", Scope({"a": value + "$(b)", "b": "CANARY"}))

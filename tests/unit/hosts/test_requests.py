@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import asyncssh
 import pytest
@@ -18,14 +18,14 @@ from firstresponder.hosts.errors import (
     NotPrepared,
     RequestRefused,
 )
-from firstresponder.hosts.observe import run_request
+from firstresponder.hosts.observe import Command, run_request
 from firstresponder.hosts.pool import SshPool
-from firstresponder.hosts.target import Target
+from firstresponder.hosts.target import SshTarget
 
 KEY = asyncssh.generate_private_key("ssh-ed25519")
 PRIVATE = KEY.export_private_key().decode()
 PUBLIC = KEY.export_public_key().decode().strip()
-TARGET = Target("web-1", "192.0.2.1", 22, (PUBLIC,), "fr-act", PRIVATE)
+TARGET = SshTarget("web-1", "192.0.2.1", 22, (PUBLIC,), "fr-act", PRIVATE)
 BOOT = "4f1c2d3e-0000-4000-8000-123456789abc"
 ORDER = "order firstresponder.dev/v1\n"
 ID = attempt_id(ORDER)
@@ -38,13 +38,20 @@ class Answers(SshPool):
         super().__init__()
         self.answers = list(answers)
         self.asked: list[bytes] = []
+        self.piece = 65536
+        """In pieces of so many bytes an answer arrives."""
 
-    async def run(self, target: Target, stdin: bytes, **_: object) -> CommandOutput:
+    async def run(
+        self, target: SshTarget, stdin: bytes, *, received: Callable[[bytes], None] | None = None, **_: object
+    ) -> CommandOutput:
         assert target == TARGET
         self.asked.append(stdin)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
+        if received is not None:
+            for begin in range(0, len(answer.stdout), self.piece):
+                received(answer.stdout[begin : begin + self.piece])
         return answer
 
 
@@ -63,10 +70,10 @@ def test_a_private_key_is_never_printed() -> None:
 
 
 def test_targets_are_one_connection_only_when_all_that_matters_is_the_same() -> None:
-    assert Target("other-name", "192.0.2.1", 22, (PUBLIC,), "fr-act", PRIVATE) == TARGET
-    assert Target("web-1", "192.0.2.1", 22, (PUBLIC,), "fr-observe", PRIVATE) != TARGET
-    assert Target("web-1", "192.0.2.1", 22, ("ssh-ed25519 AAAA",), "fr-act", PRIVATE) != TARGET
-    assert Target("web-1", "192.0.2.1", 22, (PUBLIC,), "fr-act", "another key") != TARGET
+    assert SshTarget("other-name", "192.0.2.1", 22, (PUBLIC,), "fr-act", PRIVATE) == TARGET
+    assert SshTarget("web-1", "192.0.2.1", 22, (PUBLIC,), "fr-observe", PRIVATE) != TARGET
+    assert SshTarget("web-1", "192.0.2.1", 22, ("ssh-ed25519 AAAA",), "fr-act", PRIVATE) != TARGET
+    assert SshTarget("web-1", "192.0.2.1", 22, (PUBLIC,), "fr-act", "another key") != TARGET
 
 
 def test_a_command_is_framed_one_element_a_line() -> None:
@@ -101,6 +108,73 @@ async def test_a_refused_diagnostic_is_told_from_one_that_failed() -> None:
         await observe.run_diagnostic(Answers(refused), TARGET, ["nothing"], 5, 100)
     failed = told("", 78, stderr="of my own\n")
     assert await observe.run_diagnostic(Answers(failed), TARGET, ["df"], 5, 100) == failed
+
+
+TWO = (Command(("df", "", "/a b"), 7.2, 100), Command(("free",), 20, 5000))
+
+
+async def together(pool: Answers) -> dict[int, CommandOutput]:
+    found: dict[int, CommandOutput] = {}
+
+    def answered(number: int, output: CommandOutput) -> None:
+        assert number not in found, "answered twice"
+        found[number] = output
+
+    await observe.run_together(pool, TARGET, TWO, answered)
+    return found
+
+
+@pytest.mark.parametrize("piece", [1, 7, 65536])
+async def test_several_diagnostics_are_one_request_and_each_is_answered_by_itself(piece: int) -> None:
+    pool = Answers(told("result 1 0 no 5 2\n\nout\0e!result 0 3 no 0 0\n"))
+    pool.piece = piece
+    assert await together(pool) == {1: CommandOutput(b"\nout\0", b"e!", 0), 0: CommandOutput(b"", b"", 3)}
+    assert pool.asked == [b"together\nrun 8 100 3\ndf\n\n/a b\nrun 20 5000 1\nfree\n"]
+
+
+async def test_nothing_that_a_program_prints_is_taken_for_another_result() -> None:
+    forged = "x\nresult 1 0 no 4 0\nfine"
+    pool = Answers(told(f"result 0 0 no {len(forged)} 0\n{forged}result 1 1 no 0 4\ndire"))
+    assert await together(pool) == {0: CommandOutput(forged.encode(), b"", 0), 1: CommandOutput(b"", b"dire", 1)}
+
+
+async def test_output_that_was_cut_has_no_end_that_is_known() -> None:
+    pool = Answers(told("result 0 141 yes 2 0\nyyresult 1 0 no 0 0\n"))
+    assert (await together(pool))[0] == CommandOutput(b"yy", b"", None, truncated=True)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        *("result 1 0 no 4 0\nfineresult 0 0 no 0 0\n", "result 2 0 no 0 0\n", "result 1 0 no 5001 0\n", "fine\n"),
+        *("result 1 0 maybe 0 0\n", "result 1 0 no 0\n", "result 1 -1 no 0 0\n", "x" * 100, "\n"),
+    ],
+)
+async def test_an_answer_not_in_form_says_nothing_from_there_on(rest: str) -> None:
+    found: dict[int, CommandOutput] = {}
+    pool = Answers(told(f"result 0 0 no 2 0\nok{rest}result 1 0 no 5 0\nwrong"))
+    with pytest.raises(HostUnreachable, match="fr-act@web-1: not an answer to several diagnostics"):
+        await observe.run_together(pool, TARGET, TWO, found.__setitem__)
+    assert found.pop(0) == CommandOutput(b"ok", b"", 0)
+    assert all(output.stdout == b"fine" for output in found.values())
+
+
+@pytest.mark.parametrize(
+    ("end", "rest"),
+    [
+        (told("result 0 0 no 2 0\nokresult 1 0 no 4 0\nfi", None), CommandOutput(b"", b"", None)),
+        (told("result 0 0 no 2 0\nok", 1, stderr="no room"), CommandOutput(b"", b"no room", 1)),
+        (told("result 0 0 no 2 0\nok", 0), CommandOutput(b"", b"", None)),
+    ],
+    ids=["lost", "ended", "silent"],
+)
+async def test_what_was_answered_before_the_end_is_kept(end: CommandOutput, rest: CommandOutput) -> None:
+    assert await together(Answers(end)) == {0: CommandOutput(b"ok", b"", 0), 1: rest}
+
+
+async def test_several_diagnostics_that_the_host_refuses_were_not_run() -> None:
+    with pytest.raises(RequestRefused, match="no more than eight"):
+        await together(Answers(told("", 78, stderr="firstresponder-observe: refused: no more than eight\n")))
 
 
 @pytest.mark.parametrize("answer", [told("", 127, stderr="\x1b[2J not found"), told("Welcome!\n"), told("", None)])

@@ -27,8 +27,8 @@ from firstresponder.api.incident import (
 from firstresponder.api.rootcause import RootCause
 from firstresponder.api.runbook import FollowUp, Recommendation
 from firstresponder.incident.budget import ESSENTIAL_LIMIT, LIMIT, essential, head, size, within_budget
+from firstresponder.incident.phases.recurrence import with_recurrence
 from firstresponder.incident.plan import SendOrder
-from firstresponder.incident.recur import recurred
 from tests.unit.incident.test_scale import pool
 from tests.unit.incident.world import START, World, awaiting_approval, busy, dry_run, high_cpu
 
@@ -187,7 +187,7 @@ def test_what_is_cut_once_stays_as_it_is(character: str) -> None:
 
 def test_marking_an_earlier_fix_as_incorrect_keeps_its_status_below_the_limit_too() -> None:
     world = acting()
-    status = recurred(blown_up(world.incident.status, "x"), world.incident, "it came again", START)
+    status = with_recurrence(blown_up(world.incident.status, "x"), world.incident, "it came again", START)
     assert status.timeline[-1].event == "FixMarkedIncorrect"
     assert stored(status) <= LIMIT
 
@@ -241,7 +241,7 @@ def test_a_packet_that_leaves_no_room_for_the_outcome_is_not_proposed() -> None:
     world.settle()
     assert (world.phase(), world.reason, world.request) == (Phase.ESCALATED, "InvalidRunbook", None)
     assert world.incident.status.escalation is not None
-    assert "a status has room for 204800: narrow the diagnostics" in world.incident.status.escalation.message
+    assert "but a status holds 204800: narrow the diagnostics" in world.incident.status.escalation.message
 
 
 def test_evidence_is_measured_in_bytes() -> None:

@@ -8,22 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstresponder.api.runbook import RunbookSpec
+from firstresponder.actions.catalogue import scaling_of
 from firstresponder.expressions import Scope
-from firstresponder.incident.decide import (
+from firstresponder.incident.approval.recheck import no_longer_holds
+from firstresponder.incident.decision.amount import Planned, current_count, desired_count
+from firstresponder.incident.decision.decide import (
     Decision,
-    HandOver,
+    Escalate,
+    EvaluationInputs,
     Proposed,
     SelfRecovered,
-    Setting,
     check_preconditions,
-    current_count,
     decide,
-    desired_count,
     scope_of,
-    still_holds,
 )
-from tests.unit.incident.world import high_cpu, leak
+from firstresponder.runbooks.models import RunbookSpec
+from tests.unit.incident.world import PARAMETERS, high_cpu, leak
 
 ACTION = {
     "restartUnit": {"unit": "$(service).service"},
@@ -68,12 +68,12 @@ def spec(*hypotheses: dict[str, Any], **more: Any) -> RunbookSpec:
 
 
 def decided(runbook: RunbookSpec, margin: int = 20, **evidence: Any) -> Decision:
-    setting = Setting("api", {}, {"target": {"name": "h"}})
-    return decide(runbook, scope_of(runbook, setting, {"m": {"sick": True, **evidence}}), margin)
+    inputs = EvaluationInputs("api", {}, {"target": {"name": "h"}})
+    return decide(runbook, scope_of(runbook, inputs, {"m": {"sick": True, **evidence}}), margin)
 
 
 def reason(decision: Decision) -> str | None:
-    return decision.conclusion.reason.value if isinstance(decision.conclusion, HandOver) else None
+    return decision.conclusion.reason.value if isinstance(decision.conclusion, Escalate) else None
 
 
 def winner(decision: Decision) -> str | None:
@@ -107,10 +107,10 @@ def test_of_several_guards_that_are_true_all_are_told_whatever_their_order() -> 
     ]
     assert decisions[0] == decisions[1]
     over = decisions[0].conclusion
-    assert isinstance(over, HandOver)
+    assert isinstance(over, Escalate)
     assert (over.reason, over.to) == ("ManualActionRequired", ("dba", "security"))
     assert over.human_action == "Ask a DBA. Judge."
-    assert "SecurityIncident: guard stranger: m.stranger = true" in over.message
+    assert "SecurityIncident: guard stranger is true: m.stranger = true" in over.message
 
 
 @pytest.mark.rule(4)
@@ -126,7 +126,7 @@ def test_a_symptom_that_is_false_means_self_recovered() -> None:
 @pytest.mark.rule(5)
 def test_a_symptom_that_is_unknown_hands_over() -> None:
     runbook = spec(hypothesis("a", 90, "true"))
-    decision = decide(runbook, scope_of(runbook, Setting("api", {}, {}), {}))
+    decision = decide(runbook, scope_of(runbook, EvaluationInputs("api", {}, {}), {}))
     assert reason(decision) == "EvidenceUnavailable"
 
 
@@ -204,10 +204,10 @@ def test_a_failed_precondition_hands_over_and_never_falls_through() -> None:
 @pytest.mark.parametrize(("now", "word"), [({"sick": False}, "sick"), ({"sick": True, "x": False}, "a"), ({}, "sick")])
 def test_just_before_acting_everything_must_still_be_true(now: dict[str, Any], word: str) -> None:
     runbook = spec(hypothesis("a", 60, "m.x"))
-    scope = scope_of(runbook, Setting("api", {}, {}), {"m": now})
-    problem = still_holds(runbook, runbook.actions[0], runbook.hypotheses[0], scope)
+    scope = scope_of(runbook, EvaluationInputs("api", {}, {}), {"m": now})
+    problem = no_longer_holds(runbook, runbook.actions[0], runbook.hypotheses[0], scope, Planned())
     assert problem is not None
-    assert problem.startswith(word)
+    assert (problem.reason, problem.message.startswith(word)) == ("PacketSuperseded", True)
 
 
 @pytest.mark.rule(11)
@@ -219,7 +219,7 @@ def test_a_desired_count_is_whole_and_within_bounds_and_never_clamped(
     count: float, maximum: int | None, expected: int | str
 ) -> None:
     runbook = RunbookSpec.model_validate(high_cpu()["spec"])
-    action = next(each for each in runbook.actions if each.ansible_scale is not None)
+    action = next(each for each in runbook.actions if scaling_of(each) is not None)
     scope = Scope({"replicas": {"count": count, "max": maximum}})
     desired = desired_count(runbook, action, scope)
     assert (desired if isinstance(desired, int) else desired.reason.value) == expected
@@ -232,7 +232,7 @@ def test_a_desired_count_is_whole_and_within_bounds_and_never_clamped(
 )
 def test_a_current_count_is_a_whole_number_of_instances_or_not_known(count: float | None, expected: int | str) -> None:
     runbook = RunbookSpec.model_validate(high_cpu()["spec"])
-    action = next(each for each in runbook.actions if each.ansible_scale is not None)
+    action = next(each for each in runbook.actions if scaling_of(each) is not None)
     current = current_count(runbook, action, Scope({"replicas": {"count": count}}))
     assert (current if isinstance(current, int) else current.reason.value) == expected
 
@@ -242,27 +242,25 @@ def test_a_current_count_is_a_whole_number_of_instances_or_not_known(count: floa
 def test_evidence_taken_away_never_leads_to_another_action(taken: set[str]) -> None:
     runbook = RunbookSpec.model_validate(high_cpu()["spec"])
     target = {"name": "h", "expectedUnits": ["api-gateway.service"]}
-    setting = Setting(
+    inputs = EvaluationInputs(
         "api-gateway",
-        {"cpuThreshold": 80, "minAvailableMemory": 268435456, "repeatedAfter": 3, "window": "5m"},
+        PARAMETERS,
         {"target": target},
     )
     evidence = {name: values for name, values in leak().items() if name not in taken}
-    conclusion = decide(runbook, scope_of(runbook, setting, evidence)).conclusion
+    conclusion = decide(runbook, scope_of(runbook, inputs, evidence)).conclusion
     if isinstance(conclusion, Proposed):
         assert conclusion.action.name == "restart"
     if "processes" in taken:
-        assert isinstance(conclusion, HandOver)
+        assert isinstance(conclusion, Escalate)
 
 
 @pytest.mark.rule(1)
 @given(order=st.permutations(list(leak())))
 def test_the_order_of_diagnostics_does_not_matter(order: list[str]) -> None:
     runbook = RunbookSpec.model_validate(high_cpu()["spec"])
-    setting = Setting(
-        "api-gateway", {"cpuThreshold": 80, "minAvailableMemory": 1, "repeatedAfter": 3, "window": "5m"}, {}
-    )
+    inputs = EvaluationInputs("api-gateway", PARAMETERS, {})
     values = leak()
-    one = decide(runbook, scope_of(runbook, setting, values))
-    other = decide(runbook, scope_of(runbook, setting, {name: values[name] for name in order}))
+    one = decide(runbook, scope_of(runbook, inputs, values))
+    other = decide(runbook, scope_of(runbook, inputs, {name: values[name] for name in order}))
     assert one == other

@@ -14,24 +14,24 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from firstresponder.api.runbook import RunbookSpec
-from firstresponder.incident.decide import (
+from firstresponder.incident.decision.decide import (
     Decision,
-    HandOver,
+    Escalate,
+    EvaluationInputs,
     Proposed,
     SelfRecovered,
-    Setting,
     check_preconditions,
     decide,
     scope_of,
 )
+from firstresponder.runbooks.models import RunbookSpec
 from tests.unit.incident.test_decide import ACTION
-from tests.unit.incident.world import high_cpu, leak
+from tests.unit.incident.world import PARAMETERS, high_cpu, leak
 
 FIELDS = ("one.a", "one.b", "two.a", "two.b")
 LEVELS = ("one.n", "two.n")
 MARGIN = 20
-SETTING = Setting("api", {}, {"target": {"name": "h"}})
+SETTING = EvaluationInputs("api", {}, {"target": {"name": "h"}})
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def by_the_rules(runbook: Made, known: dict[str, Any]) -> str:
 
 def outcome(decision: Decision) -> str:
     match decision.conclusion:
-        case HandOver():
+        case Escalate():
             return decision.conclusion.reason.value
         case SelfRecovered():
             return "recovered"
@@ -278,7 +278,7 @@ def test_a_precondition_that_is_met_on_less_evidence_is_met_on_more(
 ) -> None:
     spec = runbook.spec()
 
-    def refused(paths: dict[str, Any]) -> HandOver | None:
+    def refused(paths: dict[str, Any]) -> Escalate | None:
         values: dict[str, dict[str, Any]] = {}
         for path, value in paths.items():
             name, _, field = path.partition(".")
@@ -316,10 +316,12 @@ def test_of_the_shipped_runbook_too(
 ) -> None:
     assume(more_taken)
     runbook = RunbookSpec.model_validate(high_cpu()["spec"])
-    parameters = {"cpuThreshold": 80, "minAvailableMemory": 268435456, "repeatedAfter": 3, "window": "5m"}
-    setting = Setting("api-gateway", parameters, {"target": {"name": "h", "expectedUnits": ["api-gateway.service"]}})
+    parameters = PARAMETERS
+    inputs = EvaluationInputs(
+        "api-gateway", parameters, {"target": {"name": "h", "expectedUnits": ["api-gateway.service"]}}
+    )
     values = leak()
-    values["processes"]["hostCpuPercent"] = cpu
+    values["processes"] |= {"hostCpuPercent": cpu, "notIdlePercent": cpu}
     values["errors"] = {"count": errors, "mostRepeated": errors}
     values["oom"]["count"] = errors
 
@@ -328,7 +330,7 @@ def test_of_the_shipped_runbook_too(
             name: {field: value for field, value in found.items() if (name, field) not in gone}
             for name, found in values.items()
         }
-        return decide(runbook, scope_of(runbook, setting, left))
+        return decide(runbook, scope_of(runbook, inputs, left))
 
     more, less = seen(taken), seen(taken | more_taken)
     if isinstance(less.conclusion, Proposed):

@@ -8,7 +8,7 @@ import pytest
 
 from firstresponder.api.escalationpolicy import EscalationPolicySpec, HighImpact
 from firstresponder.api.incident import Impact, Phase
-from firstresponder.incident.impact import high_impact
+from firstresponder.incident.decision.impact import high_impact
 from tests.unit.incident.world import World, incident
 
 THRESHOLDS = {"customers": 1000, "revenueLossPerHour": {"amount": 10000, "currency": "EUR"}}

@@ -6,7 +6,7 @@ import pytest
 
 from firstresponder.api.incident import AttemptState
 from firstresponder.api.ledger import LedgerAnswer, LedgerState
-from firstresponder.incident.act import Circumstances, Step, judge
+from firstresponder.incident.phases.acting import Circumstances, Step, judge
 
 BOOT, OTHER = "boot-1", "boot-2"
 
@@ -35,6 +35,9 @@ def finished(**more: object) -> LedgerAnswer:
         (answer(LedgerState.ABSENT), {"expired": True, "sealing": True}, Step.WAIT),
         (answer(LedgerState.ABSENT, refused="busy"), {"refusal": "busy"}, Step.WAIT),
         (answer(LedgerState.ABSENT, refused="busy"), {"refusal": "busy", "aborted": True}, Step.SEAL),
+        (answer(LedgerState.ABSENT, uptime=9, error="no login"), {}, Step.WAIT),
+        (answer(LedgerState.ABSENT, uptime=9, error="no login"), {"aborted": True}, Step.WAIT),
+        (answer(LedgerState.ABSENT, uptime=9, error="no login"), {"expired": True, "hopeless": True}, Step.WAIT),
         (answer(None, refused="busy"), {"refusal": "busy"}, Step.WAIT),
         (answer(None, refused="ledger error line 3"), {"refusal": "ledger error line 3"}, Step.SEAL),
         (answer(None), {}, Step.WAIT),
@@ -57,6 +60,9 @@ def test_an_attempt_without_a_known_end_is_waited_for_sent_or_sealed(
         (finished(result="timeout"), {}, AttemptState.INDETERMINATE, "Interrupted"),
         (finished(result="signal"), {}, AttemptState.INDETERMINATE, "Interrupted"),
         (answer(LedgerState.CLAIMED), {}, AttemptState.INDETERMINATE, "Interrupted"),
+        (answer(LedgerState.CLAIMED, OTHER), {}, AttemptState.INDETERMINATE, "Interrupted"),
+        (answer(LedgerState.ABSENT, uptime=9), {"spent": True}, AttemptState.FAILED, "NeverRan"),
+        (answer(LedgerState.ABSENT, OTHER, uptime=9), {"spent": True}, AttemptState.INDETERMINATE, "HostRebooted"),
         (answer(LedgerState.ABSENT, OTHER), {}, AttemptState.INDETERMINATE, "HostRebooted"),
         (answer(LedgerState.SEALED, OTHER), {}, AttemptState.INDETERMINATE, "HostRebooted"),
         (answer(LedgerState.SEALED, sealed_boot=OTHER), {}, AttemptState.INDETERMINATE, "HostRebooted"),

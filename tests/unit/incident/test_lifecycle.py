@@ -10,11 +10,12 @@ from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.base import condition, is_true
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import IncidentStatus, Phase
-from firstresponder.api.ledger import LedgerAnswer, LedgerState, attempt_id
-from firstresponder.incident.packet import request_spec
+from firstresponder.api.ledger import Moment, attempt_id
+from firstresponder.incident.approval.packet import request_spec
+from firstresponder.incident.facts import Gate
 from firstresponder.incident.plan import CloseRequest, Consume, Observe, Seal, SendOrder
-from firstresponder.incident.snapshot import Gate
 from tests.unit.incident.world import (
+    CALM,
     OPERATOR,
     OTHER_BOOT,
     START,
@@ -83,7 +84,7 @@ def test_the_packet_says_what_where_and_why() -> None:
     )
     signals = [each.signal for each in packet.shown.evidence]
     assert "host CPU 97.5 % > 80 %" in signals
-    assert "OutOfMemoryError × 9 in the journal" in signals
+    assert "out of memory × 9 in the journal" in signals
     assert packet.bound.orders[0].timeout_seconds == 275
     assert packet.bound.expiration_time == START + timedelta(minutes=30)
 
@@ -96,15 +97,33 @@ def test_a_waiting_incident_writes_nothing() -> None:
     assert (world.status_writes, len(world.effects)) == before
 
 
+def test_a_restart_of_an_alias_is_shown_and_ordered_by_the_units_own_name() -> None:
+    values = leak()
+    values["restart/unit"]["id"] = "api-gateway.service"
+    world = awaiting_approval(incident=incident(service="gateway"), values=values)
+    packet = world.incident.status.decision_packet
+    assert packet is not None
+    assert packet.bound.proposed_action.target == "api-gateway.service"
+    assert packet.bound.orders[0].arguments[0] == "api-gateway.service"
+    assert any(
+        "gateway.service is another name of api-gateway.service" in each for each in packet.bound.proposed_action.notes
+    )
+
+
 @pytest.mark.rule(4)
 def test_an_unexpected_process_goes_to_security_and_nothing_is_proposed() -> None:
     values = leak()
-    values["processes"]["list"].append({"cpuPercent": 150.0, "unit": "session-3.scope", "kernelThread": False})
+    stranger = {"pid": 4242, "command": "kworkerds", "commandLine": "./kworkerds -o pool", "parent": "sh (4200)"}
+    place = {"unit": "session-3.scope", "names": ["session-3.scope"], "since": "2026-03-14T02:50:00Z"}
+    values["processes"]["list"].append({**stranger, **place, "cpuPercent": 150.0, "kernelThread": False})
     world = World(values=values)
     world.settle()
     assert (world.phase(), world.reason) == (Phase.ESCALATED, "SecurityIncident")
     assert world.incident.status.escalation is not None
     assert world.incident.status.escalation.to == ["security"]
+    message = world.incident.status.escalation.message
+    assert all(str(told) in message for told in (*stranger.values(), *place["names"], place["since"]))
+    assert "pid: 74" not in message, "the service's own process has nothing to do with it"
     assert world.request is None
     assert not world.performed(SendOrder)
 
@@ -187,7 +206,7 @@ def test_every_packet_asks_for_its_approval_in_an_event_of_its_own() -> None:
         world.patch(parameters={"cpuThreshold": threshold})
         world.settle()
     for reason, times in (("ApprovalRequested", 3), ("PacketSuperseded", 2)):
-        occasions = [event.occasion for event in world.events if event.reason == reason]
+        occasions = [event.dedup_key for event in world.events if event.reason == reason]
         assert len(set(occasions)) == len(occasions) == times
 
 
@@ -306,7 +325,7 @@ def test_the_gate_is_tested_after_the_last_look_at_the_host() -> None:
     "change",
     [
         lambda w: setattr(w, "boot", OTHER_BOOT),
-        lambda w: w.values["processes"].update(hostCpuPercent=10.0),
+        lambda w: w.values["processes"].update(CALM),
         lambda w: w.values.pop("processes"),
         lambda w: w.values["restart/unit"].update(invocationID="d" * 32),
         lambda w: w.unreachable.update({"api-gateway-03": "connection timed out"}),
@@ -442,6 +461,16 @@ def test_triage_looks_at_what_an_action_needs_though_no_diagnostic_of_the_runboo
     assert blind.reason == "EvidenceUnavailable"
 
 
+def test_only_a_triage_takes_what_another_incident_asked() -> None:
+    world = approved()
+    world.settle()
+    world.values = recovered()
+    world.pass_time(minutes=6)
+    assert world.phase() == Phase.RESOLVED
+    triage, before_acting, *verifying = [look.shared for look in world.performed(Observe) if isinstance(look, Observe)]
+    assert (triage, before_acting, set(verifying)) == (True, False, {False})
+
+
 @pytest.mark.rule(16)
 def test_while_verifying_nothing_is_read_from_before_the_end_of_the_action() -> None:
     world = approved()
@@ -450,11 +479,13 @@ def test_while_verifying_nothing_is_read_from_before_the_end_of_the_action() -> 
     world.values = recovered()
     world.pass_time(minutes=6)
     assert world.phase() == Phase.RESOLVED
-    end = world.incident.status.attempts[0].end_clock
-    assert end is not None
+    attempt = world.incident.status.attempts[0]
+    assert attempt.end_clock is not None
+    assert attempt.end_uptime is not None
+    end = Moment(float(attempt.end_clock), float(attempt.end_uptime), attempt.boot)
     while_verifying = world.performed(Observe)[looks:]
     assert while_verifying
-    assert {look.probes[0].not_before for look in while_verifying if isinstance(look, Observe)} == {float(end)}
+    assert {look.probes[0].not_before for look in while_verifying if isinstance(look, Observe)} == {end}
 
 
 @pytest.mark.rule(5)
@@ -484,7 +515,7 @@ def test_a_runbook_says_what_to_do_where_the_symptom_is_gone_without_health() ->
     assert status.escalation is not None
     assert status.escalation.reason == "NotRecovered"
     assert status.escalation.to == ["dba"]
-    assert status.escalation.human_action == "api-gateway is not steadily well."
+    assert status.escalation.human_action.startswith("api-gateway is not steadily well. To have it triaged again: ")
     assert [each.text for each in status.recommendations] == ["Watch api-gateway."]
 
 
@@ -531,14 +562,7 @@ def test_parameters_patched_after_acting_change_nothing_and_that_is_said() -> No
 def test_a_host_clock_that_jumped_does_not_move_the_verification(years: int) -> None:
     world = started_but_not_sent()
     clock = (world.now + timedelta(days=365 * years)).timestamp()
-    world.ledger = LedgerAnswer(
-        state=LedgerState.FINISHED,
-        boot=world.boot,
-        finished_at=f"{clock:.6f}",
-        result="success",
-        code="exited",
-        exit_status=0,
-    )
+    world.ledger = world.finished(0, finished_at=f"{clock:.6f}")
     world.settle()
     world.values = recovered()
     world.pass_time(minutes=6)
@@ -547,15 +571,7 @@ def test_a_host_clock_that_jumped_does_not_move_the_verification(years: int) -> 
 
 def test_an_action_that_failed_is_not_verified() -> None:
     world = approved()
-    world.answer_to_order = LedgerAnswer(
-        state=LedgerState.FINISHED,
-        boot=world.boot,
-        finished_at="1773457700.5",
-        result="exit-code",
-        code="exited",
-        exit_status=70,
-        output=("result=not restarted",),
-    )
+    world.answer_to_order = world.finished(70, output=("result=not restarted",))
     world.settle()
     assert world.reason == "ActionFailed"
     assert world.incident.status.attempts[0].exit_code == 70
@@ -639,14 +655,15 @@ def test_a_human_can_mark_a_fix_as_wrong_afterwards() -> None:
     assert world.incident.status.sli.fix_correct is False
 
 
-def test_from_apply_to_resolved_the_core_asks_for_at_most_nine_writes() -> None:
+def test_from_apply_to_resolved_the_core_asks_for_at_most_eleven_writes() -> None:
+    """Two of them tell people how far the verification is."""
     world = approved()
     world.settle()
     world.values = recovered()
     world.pass_time(minutes=6)
     assert world.phase() == Phase.RESOLVED
     writes = world.status_writes + sum(type(e).__name__ in {"Pin", "CreateRequest", "Consume"} for e in world.effects)
-    assert writes <= 9
+    assert writes <= 11
 
 
 @pytest.mark.rule(2)
@@ -718,7 +735,9 @@ def test_an_intruder_is_told_even_when_another_host_of_the_incident_cannot_be_re
     runbook = high_cpu()
     runbook["spec"]["roles"].append({"name": "database"})
     values = leak()
-    values["processes"]["list"].append({"unit": "session-3.scope", "cpuPercent": 90.0, "kernelThread": False})
+    values["processes"]["list"].append(
+        {"unit": "session-3.scope", "names": ["session-3.scope"], "cpuPercent": 90.0, "kernelThread": False}
+    )
     roles = [{"role": "target", "name": "api-gateway-03"}, {"role": "database", "name": "db-01"}]
     runbook["spec"]["diagnostics"].append({"name": "dbMemory", "role": "database", "memory": {}})
     world = World(
@@ -749,7 +768,9 @@ def test_after_a_patch_nothing_of_the_superseded_packet_is_in_force() -> None:
 def test_a_second_triage_forgets_the_cause_that_the_first_one_found() -> None:
     world = awaiting_approval()
     assert world.incident.status.root_cause is not None
-    world.values["processes"]["list"].append({"unit": "session-3.scope", "cpuPercent": 90.0, "kernelThread": False})
+    world.values["processes"]["list"].append(
+        {"unit": "session-3.scope", "names": ["session-3.scope"], "cpuPercent": 90.0, "kernelThread": False}
+    )
     world.patch(parameters={"window": "2m"})
     world.settle()
     assert world.reason == "SecurityIncident"
@@ -771,6 +792,36 @@ def test_many_long_criteria_that_do_not_hold_are_still_a_fix_that_failed() -> No
 DBA = {"to": ["dba"], "text": "Look at $(service)."}
 
 
+@pytest.mark.rule(14)
+def test_an_intruder_that_comes_between_triage_and_approval_goes_to_security() -> None:
+    world = awaiting_approval()
+    world.values["processes"]["list"].append(
+        {"unit": "session-3.scope", "names": ["session-3.scope"], "cpuPercent": 90.0, "kernelThread": False}
+    )
+    world.review("alice@example.com")
+    world.settle()
+    escalation = world.incident.status.escalation
+    assert escalation is not None
+    assert (world.reason, world.runs) == ("SecurityIncident", [])
+    assert escalation.to == ["security"]
+    assert "guard unexpected-process" in escalation.message
+    assert "became true after the packet was made" in escalation.message
+    assert "possible compromise" in escalation.human_action
+    assert world.request is not None
+    closing = condition(world.request.status.conditions, "Closed")
+    assert closing is not None
+    assert closing.reason == "Superseded"
+
+
+@pytest.mark.rule(14)
+def test_a_guard_that_cannot_be_judged_just_before_acting_supersedes_the_packet() -> None:
+    world = awaiting_approval()
+    del world.values["processes"]["list"]
+    world.review("alice@example.com")
+    world.settle()
+    assert (world.reason, world.runs) == ("PacketSuperseded", [])
+
+
 @pytest.mark.parametrize("where", ["guard", "otherwise", "precondition", "onFailure"])
 def test_what_is_recommended_beside_any_outcome_is_told(where: str) -> None:
     runbook = high_cpu()
@@ -778,10 +829,12 @@ def test_what_is_recommended_beside_any_outcome_is_told(where: str) -> None:
     match where:
         case "guard":
             spec["guards"][0]["then"]["recommendations"] = [DBA]
-            values["processes"]["list"].append({"unit": "session-3.scope", "cpuPercent": 90.0, "kernelThread": False})
+            values["processes"]["list"].append(
+                {"unit": "session-3.scope", "names": ["session-3.scope"], "cpuPercent": 90.0, "kernelThread": False}
+            )
         case "otherwise":
             spec["otherwise"]["recommendations"] = [DBA]
-            values["processes"]["top"]["unit"] = "ssh.service"
+            values["processes"]["own"]["cpuSharePercent"] = values["processes"]["topUnit"]["cpuSharePercent"] = 30.0
         case "precondition":
             over = {"escalate": {"reason": "CapacityLimit", "humanAction": "Judge."}, "recommendations": [DBA]}
             check = {"name": "room", "require": "memory.availableBytes < 1.0", "otherwise": over}
@@ -825,7 +878,9 @@ def test_a_packet_of_another_revision_than_the_pinned_one_is_not_acted_on() -> N
 
 def test_a_packet_that_was_superseded_is_no_longer_in_status() -> None:
     world = awaiting_approval()
-    world.values["processes"]["list"].append({"unit": "session-3.scope", "cpuPercent": 90.0, "kernelThread": False})
+    world.values["processes"]["list"].append(
+        {"unit": "session-3.scope", "names": ["session-3.scope"], "cpuPercent": 90.0, "kernelThread": False}
+    )
     world.patch(parameters={"window": "2m"})
     world.settle()
     assert world.reason == "SecurityIncident"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from firstresponder.api.base import condition
 from firstresponder.api.incident import AttemptState, Phase
-from firstresponder.api.ledger import LedgerAnswer, LedgerState, attempt_id
+from firstresponder.api.ledger import attempt_id
+from firstresponder.incident.facts import Gate
 from firstresponder.incident.plan import Consume, Observe, SendOrder
-from firstresponder.incident.snapshot import Gate
-from tests.unit.incident.world import OTHER_BOOT, World, awaiting_approval, disk_full, full, host
+from tests.unit.incident.world import OTHER_BOOT, World, approved, awaiting_approval, disk_full, full, host
 
 Change = Callable[[World], object]
 
@@ -21,15 +22,13 @@ def waiting() -> World:
     return awaiting_approval(runbook=disk_full(), values=full())
 
 
-def approved() -> World:
-    world = waiting()
-    world.review("alice@example.com")
-    return world
+def approved_cleaning() -> World:
+    return approved(runbook=disk_full(), values=full())
 
 
 def after_the_first() -> World:
     """The first of two orders succeeded, and nothing was looked at since."""
-    world = approved()
+    world = approved_cleaning()
     while not any(each.state == "Succeeded" for each in world.incident.status.attempts):
         world.step()
     assert world.phase() == Phase.ACTING
@@ -61,7 +60,7 @@ def test_the_packet_holds_an_order_for_each_method_that_is_called_for_and_no_oth
         (lambda v: v["logs"].update(sharePercent=10.0), "PreconditionFailed"),
         (lambda v: v.pop("temp"), "EvidenceUnavailable"),
     ],
-    ids=["none is called for", "one cannot be judged"],
+    ids=["none is needed", "one cannot be evaluated"],
 )
 def test_methods_that_are_not_called_for_or_unknown_lead_to_a_human(
     change: Callable[[dict[str, dict[str, object]]], object], reason: str
@@ -81,9 +80,25 @@ def test_a_target_that_is_met_already_proposes_nothing() -> None:
     assert (world.reason, world.request) == ("PreconditionFailed", None)
 
 
+def test_nobody_is_asked_for_what_the_host_could_not_claim() -> None:
+    world = World(runbook=disk_full(), values=full(), no_order="/var is on a full file system: free some (df /var)")
+    world.settle()
+    assert (world.reason, world.request) == ("PreconditionFailed", None)
+    assert world.incident.status.escalation is not None
+    text = "api-gateway-03 cannot take an order: /var is on a full file system: free some (df /var)"
+    assert text in world.incident.status.escalation.message
+
+
+def test_what_the_host_can_no_longer_claim_is_not_begun() -> None:
+    world = approved_cleaning()
+    world.no_order = "/var is on a full file system"
+    world.settle()
+    assert (world.reason, world.runs, world.performed(Consume)) == ("PacketSuperseded", [], [])
+
+
 @pytest.mark.rule(15)
 def test_all_ids_are_consumed_once_and_each_order_starts_after_the_one_before_succeeded() -> None:
-    world = approved()
+    world = approved_cleaning()
     states = []
     for _ in range(60):
         world.step()
@@ -204,28 +219,99 @@ def test_a_symptom_that_is_gone_does_not_stop_what_was_approved_for_a_lower_targ
     [
         ({"result": "exit-code", "exit_status": 70}, "ActionFailed"),
         ({"result": "exit-code", "exit_status": 75}, "Indeterminate"),
-        ({"result": "timeout"}, "Indeterminate"),
+        ({"result": "timeout", "exit_status": None}, "Indeterminate"),
     ],
 )
-def test_a_failed_or_unknown_result_stops_and_nothing_after_it_begins(answer: dict[str, object], reason: str) -> None:
-    world = approved()
-    world.answer_to_order = LedgerAnswer(
-        state=LedgerState.FINISHED,
-        boot=world.boot,
-        finished_at=f"{world.now.timestamp():.6f}",
-        code="exited",
-        **answer,  # type: ignore[arg-type]
-    )
+def test_a_failed_or_unknown_result_stops_and_nothing_after_it_begins(answer: dict[str, Any], reason: str) -> None:
+    world = approved_cleaning()
+    world.answer_to_order = world.finished(**answer)
     world.settle()
     assert world.reason == reason
     assert len(world.performed(SendOrder)) == 1
     assert len(world.incident.status.attempts) == 1
 
 
+def failing(world: World, exit_status: int = 70) -> World:
+    """Every order ends with that exit status from now on."""
+    world.answer_to_order = world.finished(exit_status, output=("result=logrotate failed; freed 9000 bytes",))
+    return world
+
+
+def until_failed(world: World) -> World:
+    while not any(each.state == "Failed" for each in world.incident.status.attempts):
+        world.step()
+    return world
+
+
+@pytest.mark.rule(15)
+def test_a_method_that_failed_and_reached_its_target_is_verified_and_its_result_stays_a_failure() -> None:
+    world = until_failed(failing(approved_cleaning()))
+    world.values["disk"]["usedPercent"] = 6.0
+    world.settle()
+    assert world.phase() == Phase.VERIFYING
+    (attempt,) = world.incident.status.attempts
+    assert (attempt.state, attempt.exit_code) == ("Failed", 70)
+    acted = condition(world.incident.status.conditions, "Acted")
+    assert acted is not None
+    assert (acted.status, acted.reason) == ("True", "TargetMet")
+    assert "exit status 70: logrotate failed; freed 9000 bytes; its target is met anyway" in acted.message
+    assert any("logrotate failed" in event.message for event in world.events), "its result is not kept back"
+    world.pass_time(minutes=20)
+    assert (world.phase(), len(world.runs)) == (Phase.RESOLVED, 0)
+    assert world.incident.status.sli is not None
+    assert world.incident.status.sli.fix_correct is True
+    assert world.incident.status.verification is not None
+    assert world.incident.status.verification.start_time == attempt.completion_time
+
+
+@pytest.mark.rule(15)
+@pytest.mark.parametrize(
+    ("change", "reason", "text"),
+    [
+        (lambda _: None, "ActionFailed", "its target is not met: "),
+        (lambda w: w.values.pop("disk"), "ActionFailed", "its target cannot be evaluated: "),
+        (lambda w: w.__setattr__("boot", OTHER_BOOT), "ActionFailed", "rebooted"),
+        (lambda w: w.patch(abort=True), "Aborted", "exit status 70"),
+        (lambda w: w.unreachable.update({"api-gateway-03": "no answer"}), "ActionFailed", "no answer"),
+    ],
+    ids=["not met", "not known", "rebooted", "aborted", "silent"],
+)
+def test_a_method_that_failed_short_of_its_target_goes_to_a_human_with_both(
+    change: Change, reason: str, text: str
+) -> None:
+    world = until_failed(failing(approved_cleaning()))
+    change(world)
+    world.settle()
+    assert world.reason == reason
+    assert world.incident.status.escalation is not None
+    assert "logrotate failed; freed 9000 bytes" in world.incident.status.escalation.message
+    assert text in world.incident.status.escalation.message
+    assert len(world.performed(SendOrder)) == 1
+
+
+@pytest.mark.rule(15)
+@pytest.mark.parametrize(("exit_status", "reason"), [(65, "ActionFailed"), (75, "Indeterminate")])
+def test_what_was_refused_or_has_no_known_end_is_not_judged_by_the_target(exit_status: int, reason: str) -> None:
+    world = failing(approved_cleaning(), exit_status)
+    looks = len(world.performed(Observe))
+    world.settle()
+    assert world.reason == reason
+    assert len(world.performed(Observe)) == looks + 1, "the look before the order, and none after it"
+
+
+@pytest.mark.rule(15)
+def test_a_guard_that_is_true_after_a_failure_follows_its_own_outcome() -> None:
+    world = until_failed(failing(approved_cleaning()))
+    world.values["strangers"]["hostCpuPercent"] = 100.0
+    world.values["disk"]["usedPercent"] = 6.0
+    world.settle()
+    assert world.reason == "SecurityIncident"
+
+
 def test_an_operator_that_crashes_after_any_step_goes_on_and_sends_no_order_twice() -> None:
     steps = 0
     while True:
-        world = approved()
+        world = approved_cleaning()
         for _ in range(steps):
             world.step()
         done = world.phase() == Phase.VERIFYING
@@ -283,12 +369,12 @@ def test_an_incident_that_is_being_deleted_begins_no_further_order() -> None:
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        (lambda w: w.values["logs"].update(sharePercent=20.0), "journald-vacuum is refuted now"),
-        (lambda w: w.values["disk"].update(usedPercent=70.0), "diskFull is refuted now"),
+        (lambda w: w.values["logs"].update(sharePercent=20.0), "journald-vacuum is false now"),
+        (lambda w: w.values["disk"].update(usedPercent=70.0), "diskFull is false now"),
     ],
 )
 def test_before_the_first_order_every_method_must_still_be_called_for(change: Change, word: str) -> None:
-    world = approved()
+    world = approved_cleaning()
     change(world)
     world.settle()
     assert (world.reason, world.runs) == ("PacketSuperseded", [])

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from firstresponder.api.incident import Phase
-from firstresponder.api.runbook import TriagePlaybookSpec
-from firstresponder.incident.explain import explain
 from firstresponder.incident.plan import Observe
+from firstresponder.replay.explain import explain
+from firstresponder.runbooks.models import TriagePlaybookSpec
 from tests.unit.incident.world import World, busy, incident, leak
 
 
@@ -158,4 +158,4 @@ def test_a_decision_that_ended_with_the_playbook_can_be_explained() -> None:
     spec = TriagePlaybookSpec.model_validate(playbook(STARVED)["spec"])
     explanation = explain(world.incident, "service-unavailable", spec)
     assert explanation.differences == ()
-    assert explanation.conclusion.startswith("hand over to a human: UnknownIncidentType")
+    assert explanation.conclusion.startswith("escalate: UnknownIncidentType")

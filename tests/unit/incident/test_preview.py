@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from firstresponder.actions.catalogue import TYPES
 from firstresponder.api.ledger import PreviewAnswer
 from firstresponder.api.packet import Preview
+from firstresponder.incident.approval.preview import preview_of, preview_problem
 from firstresponder.incident.budget import size
-from firstresponder.incident.preview import failed, preview_of
 from tests.unit.incident.world import BOOT
 
 RECAP = ("PLAY RECAP *********", "localhost : ok=3 changed=1 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0")
@@ -26,7 +26,7 @@ def previewed(output: Sequence[str], *, truncated: bool = False) -> Preview:
 
 def told(output: Sequence[str], *, truncated: bool = False) -> str:
     answer = PreviewAnswer(boot=BOOT, result="exit-code", exit_status=2, truncated=truncated, output=tuple(output))
-    return failed(answer, BOOT) or ""
+    return preview_problem(answer, BOOT) or ""
 
 
 # Whatever a secret looks like: it begins so that it cannot be part of anything else.
@@ -78,11 +78,16 @@ CARRIERS = [
 
 
 @pytest.mark.parametrize(("secrets", "carrier"), CARRIERS, ids=[carrier[0] for _, carrier in CARRIERS])
-@given(data=st.data(), sign=st.sampled_from(["+", "-", " ", ""]))
+@given(data=st.data())
 def test_no_secret_survives_in_any_carrier_whatever_the_sign_of_the_difference(
-    secrets: st.SearchStrategy[str], carrier: list[str], sign: str, data: st.DataObject
+    secrets: st.SearchStrategy[str], carrier: list[str], data: st.DataObject
 ) -> None:
     secret = data.draw(secrets)
+    for sign in ("+", "-", " ", ""):
+        assert_does_not_survive(secret, carrier, sign)
+
+
+def assert_does_not_survive(secret: str, carrier: list[str], sign: str) -> None:
     lines = [sign + line.format(*[secret] * line.count("{}")) for line in carrier]
     assert any(secret in line for line in lines)
     text = previewed(["--- before", "+++ after", *lines, *RECAP]).text

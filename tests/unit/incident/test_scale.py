@@ -1,4 +1,4 @@
-"""Scaling a pool: the count is checked and bound, the dry run is shown and bound, the way back is offered once."""
+"""Scaling a pool: the count is checked and bound, the dry run is shown and bound, the rollback is offered once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from firstresponder.api.base import condition
 from firstresponder.api.incident import Phase
 from firstresponder.api.ledger import LedgerAnswer, LedgerState, PreviewAnswer
 from firstresponder.api.packet import DecisionPacket
-from firstresponder.incident.packet import digest_of
+from firstresponder.incident.approval.binding import digest_of
 from firstresponder.incident.plan import CloseRequest, Observe, RunPreview, Seal, SendOrder
 from tests.unit.incident.world import (
     BOOT,
@@ -70,7 +70,7 @@ def scaled_out() -> World:
 
 
 def offered() -> World:
-    """The fix did not help, and the way back is waiting for an approval."""
+    """The fix did not help, and the rollback is waiting for an approval."""
     world = scaled_out()
     world.pass_time(minutes=16)
     assert world.phase() == Phase.AWAITING_APPROVAL, world.incident.status.escalation
@@ -147,7 +147,7 @@ def test_the_line_at_which_a_host_cut_a_preview_is_not_shown_for_a_cut_secret_is
         (PreviewAnswer(error="refused: the playbook sets check_mode"), "check_mode"),
         (PreviewAnswer(error="control-1: the answer was lost on the way"), "lost"),
         (replace(dry_run(), boot=OTHER_BOOT), "rebooted"),
-        (replace(dry_run(), project=None), "what exactly it ran dry: prepare it anew"),
+        (replace(dry_run(), project=None), "what exactly its dry run was of: prepare it again"),
     ],
 )
 def test_a_preview_that_fails_proposes_nothing_and_tells_why(answer: PreviewAnswer, word: str) -> None:
@@ -249,7 +249,7 @@ def test_in_observe_mode_the_preview_is_run_and_nobody_is_asked() -> None:
     assert "scale api-gateway on control-1: 4 → 6 instances" in message(world)
 
 
-# The way back
+# The rollback
 
 
 def test_a_fix_that_did_not_help_is_told_at_once_and_its_inverse_is_offered_by_a_packet_of_its_own() -> None:
@@ -296,9 +296,7 @@ def test_an_approved_way_back_is_gone_once_and_the_incident_ends_with_the_failur
 
 def _failing(world: World) -> None:
     world.review("alice@example.com")
-    world.answer_to_order = LedgerAnswer(
-        state=LedgerState.FINISHED, boot=BOOT, finished_at="1773457700.5", result="exit-code", exit_status=70
-    )
+    world.answer_to_order = world.finished(70)
 
 
 def _approved_but(change: Change) -> Change:
@@ -312,7 +310,12 @@ def _approved_but(change: Change) -> Change:
 @pytest.mark.parametrize(
     ("change", "word", "runs", "closed"),
     [
-        (lambda w: w.review("alice@example.com", "Denied", "leave it"), "ApprovalDenied: denied by alice", 1, "Denied"),
+        (
+            lambda w: w.review("alice@example.com", "Denied", "leave it"),
+            "ApprovalDenied: the action undo scale-out of api-gateway on control-1 was denied by alice",
+            1,
+            "Denied",
+        ),
         (lambda w: setattr(w, "now", w.now + timedelta(minutes=31)), "ApprovalExpired", 1, "Expired"),
         (lambda w: w.patch(abort=True), "Aborted", 1, "Superseded"),
         (
@@ -334,7 +337,13 @@ def _approved_but(change: Change) -> Change:
             "Superseded",
         ),
         (lambda w: setattr(w, "request", None), "PacketSuperseded: ApprovalRequest high-cpu-1-2 was deleted", 1, None),
-        (_failing, "ActionFailed: exit status 70", 1, None),
+        (
+            _failing,
+            "ActionFailed: the action undo scale-out of api-gateway on control-1 failed: exit status 70. The pool had "
+            "6 instances and was to have 4; how many it has now was not checked",
+            1,
+            None,
+        ),
     ],
     ids=["denied", "expired", "aborted", "scaled by somebody", "count unknown", "rebooted", "request gone", "failed"],
 )
@@ -361,7 +370,10 @@ def test_whatever_becomes_of_the_way_back_the_failure_stays_the_reason_and_its_e
         (lambda w: setattr(w, "preview", PreviewAnswer(error="refused: busy")), "refused: busy"),
         (lambda w: w.values["replicas"].update(count=5), "there are 5 instances now, not 6"),
         (lambda w: w.values["replicas"].update(max=3), "the pool may have 1 to 3 instances, not 4"),
-        (lambda w: w.unreachable.update({"control-1": "timed out"}), "scale-out needs control-1: timed out"),
+        (
+            lambda w: w.unreachable.update({"control-1": "timed out"}),
+            "scale-out needs control-1, and nothing could be observed there: timed out",
+        ),
         (lambda w: w.classes.clear(), "there is no ActionClass ansible-scale"),
         (lambda w: setattr(w, "revision_problem", "it is gone"), "it is gone"),
     ],
@@ -437,13 +449,21 @@ def test_a_fix_that_helped_needs_no_way_back() -> None:
 
 def test_an_incident_about_another_service_scales_that_one() -> None:
     values = busy()
-    values["processes"]["top"]["unit"] = "pay-roll.service"
     world = waiting(incident=incident(service="pay-roll"), values=values)
     assert packet_in(world).bound.orders[0].arguments[3] == "pay_roll_instances"
 
 
 def intruder(world: World) -> None:
-    world.values["processes"]["list"].append({"unit": "session-3.scope", "cpuPercent": 90.0, "kernelThread": False})
+    world.values["processes"]["list"].append(
+        {"unit": "session-3.scope", "names": ["session-3.scope"], "cpuPercent": 90.0, "kernelThread": False}
+    )
+
+
+def security_is_told(world: World) -> bool:
+    """Beside those whom the failed fix concerns."""
+    escalation = world.incident.status.escalation
+    assert escalation is not None
+    return escalation.to == ["on-call", "security"] and "possible compromise" in escalation.human_action
 
 
 def test_the_way_back_is_not_gone_while_a_guard_speaks_against_it() -> None:
@@ -452,7 +472,8 @@ def test_the_way_back_is_not_gone_while_a_guard_speaks_against_it() -> None:
     intruder(world)
     world.settle()
     assert (world.reason, len(world.runs)) == ("FixFailed", 1)
-    assert "guard unexpected-process is holds now" in message(world)
+    assert "rollback: SecurityIncident: guard unexpected-process" in message(world)
+    assert security_is_told(world)
 
 
 def test_the_way_back_is_not_offered_while_a_guard_speaks_against_it() -> None:
@@ -460,7 +481,8 @@ def test_the_way_back_is_not_offered_while_a_guard_speaks_against_it() -> None:
     intruder(world)
     world.pass_time(minutes=16)
     assert (world.reason, len(world.runs)) == ("FixFailed", 1)
-    assert "rollback: PacketSuperseded: not offered: guard unexpected-process" in message(world)
+    assert "rollback: SecurityIncident: not offered: guard unexpected-process" in message(world)
+    assert security_is_told(world)
 
 
 def busy_for(**span: float) -> World:
@@ -482,15 +504,18 @@ def test_an_order_that_had_to_wait_is_judged_anew_before_it_is_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "word"),
-    [(lambda w: w.values["replicas"].update(count=8.0), "8"), (intruder, "guard unexpected-process")],
+    ("change", "reason", "word"),
+    [
+        (lambda w: w.values["replicas"].update(count=8.0), "PacketSuperseded", "8"),
+        (intruder, "SecurityIncident", "guard unexpected-process"),
+    ],
     ids=["the pool has another size", "an intruder"],
 )
-def test_an_order_that_had_to_wait_until_it_no_longer_fitted_is_sealed(change: Change, word: str) -> None:
+def test_an_order_that_had_to_wait_until_it_no_longer_fitted_is_sealed(change: Change, reason: str, word: str) -> None:
     world = busy_for(minutes=10)
     change(world)
     world.pass_time(minutes=1)
-    assert (world.reason, world.runs) == ("PacketSuperseded", [])
+    assert (world.reason, world.runs) == (reason, [])
     assert world.performed(Seal)
     assert world.incident.status.attempts[0].reason == "NeverRan"
     assert word in message(world)

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from firstresponder.api.incident import Phase, ServiceLevel
-from firstresponder.api.ledger import LedgerAnswer, LedgerState
 from firstresponder.api.reasons import EscalationReason
+from firstresponder.incident.phases.recurrence import with_recurrence
 from firstresponder.incident.plan import SendOrder
-from firstresponder.incident.recur import recurred
 from tests.unit.incident import test_scale
-from tests.unit.incident.test_reasons import COMES_TO, NEVER, restarted, without_help
-from tests.unit.incident.world import START, World, awaiting_approval, incident, recovered
+from tests.unit.incident.test_reasons import COMES_TO, without_help
+from tests.unit.incident.world import START, World, awaiting_approval, incident, recovered, restarted
 
 
 def record(world: World) -> ServiceLevel:
@@ -54,9 +53,7 @@ def never_ran() -> World:
 def refused() -> World:
     world = awaiting_approval()
     world.review("alice@example.com")
-    world.answer_to_order = LedgerAnswer(
-        state=LedgerState.FINISHED, boot=world.boot, finished_at="1773457700.5", result="exit-code", exit_status=65
-    )
+    world.answer_to_order = world.finished(65)
     world.settle()
     assert world.reason == "ActionFailed"
     return world
@@ -83,7 +80,7 @@ def test_no_time_is_negative_where_the_clock_was_set_back() -> None:
     assert (world.phase(), record(world).mttr_seconds) == (Phase.RESOLVED, 0)
 
 
-@pytest.mark.parametrize("reason", sorted(set(EscalationReason) - NEVER))
+@pytest.mark.parametrize("reason", sorted(set(EscalationReason)))
 def test_an_escalated_incident_is_never_resolved_and_its_fix_is_wrong_only_if_it_did_not_help(
     reason: EscalationReason,
 ) -> None:
@@ -180,7 +177,7 @@ def test_a_recurrence_and_a_person_s_mark_count_as_one(first: str) -> None:
     world = fixed()
 
     def recur(world: World) -> None:
-        status = recurred(world.incident.status, incident(), "it came again", START + timedelta(minutes=20))
+        status = with_recurrence(world.incident.status, incident(), "it came again", START + timedelta(minutes=20))
         world.incident = world.incident.model_copy(update={"status": status})
 
     def mark(world: World) -> None:

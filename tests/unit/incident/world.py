@@ -17,15 +17,16 @@ import yaml
 
 from firstresponder.api.actionclass import ActionClass
 from firstresponder.api.approvalrequest import ApprovalRequest
-from firstresponder.api.base import with_condition
+from firstresponder.api.base import conditions_with
 from firstresponder.api.escalationpolicy import EscalationPolicySpec
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Evidence, Incident, Phase, RevisionReference, Unavailable
 from firstresponder.api.ledger import HostInfo, LedgerAnswer, LedgerState, PreviewAnswer, attempt_id
-from firstresponder.api.runbook import Runbook, TriagePlaybook
+from firstresponder.controller.related import summary
+from firstresponder.incident.facts import Facts, Gate, Observation, Sample
 from firstresponder.incident.machine import reconcile
-from firstresponder.incident.neighbours import Neighbour
 from firstresponder.incident.plan import (
+    Answer,
     AskLedger,
     CheckGate,
     CloseRequest,
@@ -36,14 +37,22 @@ from firstresponder.incident.plan import (
     Experiment,
     MarkIncorrect,
     Observe,
+    Perform,
     Pin,
     Plan,
+    ProbeRequest,
+    ReadIncident,
+    Rest,
     RunPreview,
     Seal,
     SendOrder,
+    Wait,
+    learn,
 )
-from firstresponder.incident.snapshot import CatalogueEntry, Gate, Observation, Revision, Sample, Snapshot
-from firstresponder.runbooks.revision import revision_of
+from firstresponder.incident.related import OtherIncident, RelatedIncidents
+from firstresponder.incident.snapshot import CatalogueEntry, Revision, Snapshot
+from firstresponder.runbooks.models import Runbook, TriagePlaybook
+from tests.revisions import revision_of
 
 OPERATOR = "system:serviceaccount:first-responder:operator"
 MACHINE, BOOT, OTHER_BOOT = "a" * 32, "1" * 8 + "-1111-1111-1111-" + "1" * 12, "2" * 8 + "-2222-2222-2222-" + "2" * 12
@@ -52,6 +61,20 @@ DIGEST = f"sha256:{'d' * 64}"
 """Of the project that a control node ran dry."""
 DECLARED = ("restart-unit", "ansible-scale", "journal-vacuum", "logrotate", "tmpfiles-clean", "command")
 START = datetime(2026, 3, 14, 3, 8, 0, tzinfo=UTC)
+GATEWAY = {"unit": "api-gateway.service", "names": ["api-gateway.service"]}
+PARAMETERS = {
+    "cpuThreshold": 80,
+    "iowaitThreshold": 10,
+    "stealThreshold": 10,
+    "explainsPercent": 50,
+    "minAvailablePercent": 10,
+    "minAvailableMemory": 0,
+    "repeatedAfter": 3,
+    "window": "5m",
+}
+"""What the parameters of high-cpu are where nothing else is given."""
+CALM = {"hostCpuPercent": 12.0, "notIdlePercent": 12.5}
+"""What the processors of a host do that is well."""
 HIGH_CPU = Path(__file__).parents[3] / "runbooks" / "high-cpu.yaml"
 
 
@@ -79,12 +102,18 @@ def leak() -> dict[str, dict[str, Any]]:
     return {
         "processes": {
             "hostCpuPercent": 97.5,
-            "top": {"unit": "api-gateway.service", "command": "java", "cpuPercent": 188.0},
-            "list": [{"unit": "api-gateway.service", "cpuPercent": 188.0, "kernelThread": False}],
+            "notIdlePercent": 98.0,
+            "cpu": {"user": 85.0, "system": 12.5, "idle": 2.0, "iowait": 0.5, "steal": 0.0},
+            "unexplainedSharePercent": 0.0,
+            "top": {"unit": GATEWAY["unit"], "command": "java", "cpuPercent": 188.0},
+            "list": [{**GATEWAY, "pid": 74, "cpuPercent": 188.0, "kernelThread": False}],
+            "own": {**GATEWAY, "cpuPercent": 189.0, "cpuSharePercent": 96.9},
+            "topUnit": {**GATEWAY, "cpuPercent": 189.0, "cpuSharePercent": 96.9},
+            "units": [{**GATEWAY, "cpuPercent": 189.0, "cpuSharePercent": 96.9}],
         },
         "errors": {"count": 9, "mostRepeated": 9},
         "oom": {"count": 9, "extracted": {"request": "/api/v1/reports"}},
-        "memory": {"availableBytes": 2147483648},
+        "memory": {"availableBytes": 2147483648, "availablePercent": 25.0},
         "health": {"ok": False, "status": 503, "json": {"status": "degraded"}},
         "restart/unit": {
             "loadState": "loaded",
@@ -181,7 +210,7 @@ def full() -> dict[str, dict[str, Any]]:
 def recovered() -> dict[str, dict[str, Any]]:
     """The same after a restart that helped."""
     values = leak()
-    values["processes"]["hostCpuPercent"] = 12.0
+    values["processes"] |= CALM
     values["errors"] = {"count": 0, "mostRepeated": 0}
     values["health"] = {"ok": True, "status": 200, "json": {"status": "healthy"}}
     return values
@@ -248,12 +277,17 @@ class World:
     incident: Incident = field(default_factory=incident)
     runbook: dict[str, Any] = field(default_factory=high_cpu)
     values: dict[str, dict[str, Any]] = field(default_factory=leak)
+    later: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What a journal holds where it is read from a moment on, if that is something else."""
     hosts: dict[str, Host] = field(default_factory=lambda: {"api-gateway-03": host()})
     classes: dict[str, ActionClass] = field(default_factory=dict)
     now: datetime = START
     boot: str = BOOT
     clock_offset: float = 0.0
     unreachable: dict[str, str] = field(default_factory=dict)
+    unreachable_reason: str = "NotReachable"
+    unavailable: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Diagnostics that see nothing although their host answers: reason and message."""
     gate: Gate = field(default_factory=lambda: Gate(safe=True))
     ledger: LedgerAnswer | None = None
     """What the host answers about the attempt; None plays an honest host."""
@@ -262,13 +296,19 @@ class World:
     declared: tuple[str, ...] = DECLARED
     previews: tuple[str, ...] = ("ansible-scale",)
     """What the hosts declare: actions, and those that can be run dry."""
+    no_order: str = ""
+    """Why the hosts could not claim an order."""
     revision_problem: str = ""
     policy: EscalationPolicySpec | None = None
-    neighbours: tuple[Neighbour, ...] = ()
+    neighbours: tuple[OtherIncident, ...] = ()
     playbook: dict[str, Any] | None = None
     """A TriagePlaybook beside the runbook, as a file has it."""
+    copies: tuple[str, ...] = ()
+    """Names of further Runbooks that are for the same incidents."""
 
     request: ApprovalRequest | None = None
+    earlier: Incident | None = None
+    """An incident before this one, as it is stored."""
     effects: list[Effect] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
@@ -276,7 +316,7 @@ class World:
     status_writes: int = 0
     _pinned: set[str] = field(default_factory=set)
     _samples: tuple[Sample, ...] = ()
-    _facts: dict[str, Any] = field(default_factory=dict)
+    _facts: Facts = field(default_factory=Facts)
 
     def __post_init__(self) -> None:
         if not self.classes:
@@ -297,17 +337,23 @@ class World:
         return Snapshot(
             incident=self.incident,
             operator=OPERATOR,
-            catalogue=(CatalogueEntry("high-cpu", runbook.spec.match, ref),),
+            catalogue=tuple(CatalogueEntry(name, runbook.spec.match, ref) for name in ("high-cpu", *self.copies)),
             **self._playbook(),
             revision=Revision(ref, spec, self.revision_problem, owned=ref.name in self._pinned),
             hosts=self.hosts,
             request=request,
             action_classes=self.classes,
             policy=self.policy,
-            neighbours=self.neighbours,
+            related=self._related(),
             samples=self._samples,
-            **self._facts,
+            facts=self._facts,
         )
+
+    def _related(self) -> RelatedIncidents:
+        if not self.neighbours:
+            return RelatedIncidents()
+        own = summary(self.incident.model_dump(by_alias=True, mode="json", exclude_none=True))
+        return RelatedIncidents([*self.neighbours, own])
 
     def _playbook(self) -> dict[str, Any]:
         if self.playbook is None:
@@ -329,22 +375,23 @@ class World:
             self._samples = plan.samples
         if plan.status is not None and plan.status != self.incident.status:
             self.status_writes += 1
-            self._facts = {}
+            self._facts = Facts()
             self.incident = self.incident.model_copy(update={"status": plan.status})
-        told = {(event.reason, event.occasion) for event in self.events}  # the API server keeps one of each
-        self.events += [event for event in plan.events if (event.reason, event.occasion) not in told]
-        if plan.effect is not None:
-            self.effects.append(plan.effect)
-            self._perform(plan.effect)
+        told = {(event.reason, event.dedup_key) for event in self.events}  # the API server keeps one of each
+        self.events += [event for event in plan.events if (event.reason, event.dedup_key) not in told]
+        if isinstance(plan.next, Perform):
+            effect = plan.next.effect
+            self.effects.append(effect)
+            self._facts = learn(self._facts, effect, self._perform(effect))
         else:
-            self._facts = {}
+            self._facts = Facts()
         return plan
 
     def settle(self) -> Plan:
         """Steps until the core waits for something."""
         for _ in range(50):
             plan = self.step()
-            if plan.effect is None and not plan.again:
+            if isinstance(plan.next, Wait | Rest):
                 return plan
         raise AssertionError("the incident never comes to rest")
 
@@ -353,26 +400,27 @@ class World:
         end = self.now + timedelta(**span)
         while True:
             plan = self.settle()
-            if plan.requeue_after is None or self.now + plan.requeue_after > end:
+            if not isinstance(plan.next, Wait) or self.now + plan.next.span > end:
                 break
-            self.now += max(plan.requeue_after, timedelta(milliseconds=1))
+            self.now += max(plan.next.span, timedelta(milliseconds=1))
         self.now = end
 
-    def _perform(self, effect: Effect) -> None:
+    def _perform(self, effect: Effect) -> Answer:
         match effect:
             case Pin():
                 self._pinned.add(effect.revision)
             case Observe():
-                self._facts["observation"] = self._observed(effect)
-                self._facts.pop("gate", None)
+                return self._observed(effect)
             case Experiment():
-                self._facts["experiments"] = self._observed(effect.observe)
+                return self._observed(effect.observe)
             case RunPreview():
-                self._facts["preview"] = self.preview
+                return self.preview
+            case ReadIncident():
+                return self.earlier
             case MarkIncorrect():
-                self._facts["marked_incorrect"] = effect.uid
+                self.earlier = effect.earlier.model_copy(update={"status": effect.status})
             case CheckGate():
-                self._facts["gate"] = self.gate
+                return self.gate
             case CreateRequest():
                 self.request = ApprovalRequest.model_validate(
                     {"metadata": {"name": effect.name, "uid": f"uid-of-{effect.name}"}, "spec": effect.spec}
@@ -382,25 +430,23 @@ class World:
             case CloseRequest():
                 self._close(effect.reason, effect.message)
             case AskLedger():
-                self._facts["ledger"] = self.ledger or self._honest(effect.attempt_id)
+                return self.ledger or self._honest(effect.attempt_id)
             case SendOrder():
-                self._send(effect)
+                return self._send(effect)
             case Seal():
-                self._facts["sealing"] = True
                 if effect.attempt_id not in self.runs:
                     self.sealed.add(effect.attempt_id)
-                self._facts["ledger"] = self.ledger or self._honest(effect.attempt_id)
+                return self.ledger or self._honest(effect.attempt_id)
+        return None
 
-    def _send(self, effect: SendOrder) -> None:
+    def _send(self, effect: SendOrder) -> LedgerAnswer:
         assert any(a.state == "Started" for a in self.incident.status.attempts), "sent before Started was stored"
         name = attempt_id(effect.order)
-        answer = self.answer_to_order
-        if answer is None:
-            if name not in self.sealed and name not in self.runs:
-                self.runs.append(name)
-            answer = self._honest(name)
-        self._facts["ledger"] = answer
-        self._facts["refusal"] = answer.refused or ""
+        if self.answer_to_order is not None:
+            return self.answer_to_order
+        if name not in self.sealed and name not in self.runs:
+            self.runs.append(name)
+        return self._honest(name)
 
     def _honest(self, name: str) -> LedgerAnswer:
         if name in self.runs:
@@ -409,6 +455,7 @@ class World:
                 boot=self.boot,
                 claim_boot=self.boot,
                 finished_at=f"{self.now.timestamp():.6f}",
+                finished_uptime="4242.42",
                 result="success",
                 code="exited",
                 exit_status=0,
@@ -418,10 +465,14 @@ class World:
             return LedgerAnswer(state=LedgerState.SEALED, boot=self.boot, sealed_boot=self.boot)
         return LedgerAnswer(state=LedgerState.ABSENT, boot=self.boot)
 
+    def _values(self, probe: ProbeRequest) -> dict[str, Any]:
+        later = self.later.get(probe.name) if probe.not_before is not None else None
+        return self.values[probe.name] if later is None else later
+
     def _observed(self, effect: Observe) -> Observation:
         evidence = []
         for probe in effect.probes:
-            blind = self.unreachable.get(probe.host or "") or (None if probe.name in self.values else "not observed")
+            blind = self._blind(probe)
             evidence.append(
                 Evidence(
                     name=probe.name,
@@ -430,23 +481,50 @@ class World:
                     role=probe.role,
                     host=probe.host,
                     observed_time=self.now,
-                    values={} if blind else self.values[probe.name],
-                    unavailable=Unavailable(reason="NotReachable", message=blind) if blind else None,
+                    values={} if blind else self._values(probe),
+                    unavailable=blind,
                 )
             )
         info = HostInfo(
-            MACHINE, self.boot, 5000, self.now.timestamp() + self.clock_offset, self.declared, previews=self.previews
+            MACHINE,
+            self.boot,
+            5000,
+            self.now.timestamp() + self.clock_offset,
+            self.declared,
+            previews=self.previews,
+            ledger=self.no_order,
         )
         hosts = {name: info for name in effect.hosts if name not in self.unreachable}
         return Observation(self.now, tuple(evidence), hosts, self.unreachable)
 
+    def _blind(self, probe: ProbeRequest) -> Unavailable | None:
+        """Why a probe sees nothing; None if it sees what the world's values say."""
+        if (message := self.unreachable.get(probe.host or "")) is not None:
+            return Unavailable(reason=self.unreachable_reason, message=message)
+        if probe.name in self.unavailable:
+            reason, message = self.unavailable[probe.name]
+            return Unavailable(reason=reason, message=message)
+        return None if probe.name in self.values else Unavailable(reason="NotReachable", message="not observed")
+
     def _close(self, reason: str, message: str, attempt_ids: tuple[str, ...] = ()) -> None:
         assert self.request is not None
-        conditions = with_condition(
+        conditions = conditions_with(
             self.request.status.conditions, "Closed", "True", reason, message, generation=1, now=self.now
         )
         status = self.request.status.model_copy(update={"conditions": conditions, "attempt_ids": list(attempt_ids)})
         self.request = self.request.model_copy(update={"status": status})
+
+    def finished(self, exit_status: int | None = 70, **more: Any) -> LedgerAnswer:
+        """What the host answers of an action that came to its end with that status."""
+        ended = {
+            "state": LedgerState.FINISHED,
+            "boot": self.boot,
+            "finished_at": f"{self.now.timestamp():.6f}",
+            "result": "success" if exit_status == 0 else "exit-code",
+            "code": "exited",
+            "exit_status": exit_status,
+        }
+        return LedgerAnswer(**(ended | more))
 
     # What people do
 
@@ -463,11 +541,11 @@ class World:
         metadata = self.incident.metadata.model_copy(update={"generation": self.incident.metadata.generation + 1})
         changed = self.incident.spec.model_copy(update=spec)
         self.incident = self.incident.model_copy(update={"metadata": metadata, "spec": changed})
-        self._facts = {}  # they were of the incident as it was before
+        self._facts = Facts()  # they were of the incident as it was before
 
     def restart_operator(self) -> None:
         """All that was only remembered is gone."""
-        self._facts, self._samples = {}, ()
+        self._facts, self._samples = Facts(), ()
 
     def phase(self) -> Phase:
         return self.incident.status.phase
@@ -486,4 +564,19 @@ def awaiting_approval(**changes: Any) -> World:
     world = World(**changes)
     world.settle()
     assert world.phase() == Phase.AWAITING_APPROVAL, world.incident.status.escalation
+    return world
+
+
+def approved(**changes: Any) -> World:
+    """A world in which the packet was approved, and nothing happened since."""
+    world = awaiting_approval(**changes)
+    world.review("alice@example.com")
+    return world
+
+
+def restarted(**changes: Any) -> World:
+    """The fix was carried out; verification begins."""
+    world = approved(**changes)
+    world.settle()
+    assert world.phase() == Phase.VERIFYING, world.incident.status.escalation
     return world

@@ -25,9 +25,9 @@ async def test_another_occasion_is_another_event() -> None:
     incident = Incident.model_validate(
         {"metadata": {"name": "i", "namespace": "shop", "uid": "u"}, "spec": {"type": "HighCPU", "service": "api"}}
     )
-    for occasion in ("i-1", "i-1", "i-2"):
+    for dedup_key in ("i-1", "i-1", "i-2"):
         await Events(cast(Client, names)).record(
-            incident, datetime(2026, 3, 14, tzinfo=UTC), "ApprovalRequested", "text", occasion=occasion
+            incident, datetime(2026, 3, 14, tzinfo=UTC), "ApprovalRequested", "text", dedup_key=dedup_key
         )
     first, again, second = names.seen
     assert first == again != second

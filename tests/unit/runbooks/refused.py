@@ -69,7 +69,7 @@ PROGRAMS = (
     "cat, date, dpkg-query, free, head, id, iostat, ip, loginctl, ls, lscpu, lsmod, mpstat, nproc, ps, readlink, ss, "
     "stat, sysctl, systemctl, tail, uname, uptime, vmstat, wc, who"
 )
-NEVER = "so this hypothesis can never win: tell them apart by what only this one shows, or take one out"
+NEVER = "so this hypothesis can never win: distinguish them by what only this one shows, or remove one"
 REST = "disk.availableBytes < 1000"
 
 
@@ -142,8 +142,8 @@ REFUSALS = (
         REST,
         "disk.free < 1000",
         (
-            "34:5: spec.hypotheses[1].when: disk (disk) has no field free; it has availableBytes, inodesUsedPercent, "
-            "mountPoint, sizeBytes, usedBytes, usedPercent",
+            "34:5: spec.hypotheses[1].when: disk has no field free; it has availableBytes, availablePercent, "
+            "inodesCounted, inodesUsedPercent, mountPoint, sizeBytes, usedBytes, usedPercent",
         ),
     ),
     Refusal(
@@ -157,7 +157,7 @@ REFUSALS = (
         REST,
         "disk.availableBytes",
         (
-            "34:5: spec.hypotheses[1].when: disk.availableBytes is a number, a text or a list, not true or false: "
+            "34:5: spec.hypotheses[1].when: disk.availableBytes is a number, not true or false: "
             "compare it with something",
         ),
     ),
@@ -165,37 +165,39 @@ REFUSALS = (
         "a condition that is partly a parameter",
         REST,
         "isFull && limit",
-        (
-            "34:5: spec.hypotheses[1].when: limit is a parameter of type number, not true or false: "
-            "compare it with something",
-        ),
+        ("34:5: spec.hypotheses[1].when: limit is a number, not true or false: compare it with something",),
     ),
     Refusal(
         "a symptom that is a figure",
         "disk.usedPercent > limit",
         "disk.usedPercent",
-        ("21:3: spec.symptom: isFull is a number, a text or a list, not true or false: compare it with something",),
+        ("21:3: spec.symptom: isFull is a number, not true or false: compare it with something",),
     ),
-    _argv("kill, '-9', '1'", f"argv[0]: 'kill' is not among the programs that only look: {PROGRAMS}"),
-    _argv("/bin/rm, -r, /srv", f"argv[0]: '/bin/rm' is not among the programs that only look: {PROGRAMS}"),
-    _argv("sh, -c, ps; rm -r /srv", f"argv[0]: 'sh' is not among the programs that only look: {PROGRAMS}"),
-    _argv("psql, -c, DROP TABLE orders", f"argv[0]: 'psql' is not among the programs that only look: {PROGRAMS}"),
-    _argv("psql, -c, DELETE FROM orders", f"argv[0]: 'psql' is not among the programs that only look: {PROGRAMS}"),
+    _argv("kill, '-9', '1'", f"argv[0]: 'kill' is not among the read-only programs: {PROGRAMS}"),
+    _argv("/bin/rm, -r, /srv", f"argv[0]: '/bin/rm' is not among the read-only programs: {PROGRAMS}"),
+    _argv("sh, -c, ps; rm -r /srv", f"argv[0]: 'sh' is not among the read-only programs: {PROGRAMS}"),
+    _argv("psql, -c, DROP TABLE orders", f"argv[0]: 'psql' is not among the read-only programs: {PROGRAMS}"),
+    _argv("psql, -c, DELETE FROM orders", f"argv[0]: 'psql' is not among the read-only programs: {PROGRAMS}"),
     _argv(
         "systemctl, stop, x.service",
-        "17:33: spec.diagnostics[1].command.argv[1]: 'stop' is no argument that systemctl may have here",
+        "17:33: spec.diagnostics[1].command.argv[1]: 'stop' is no argument that systemctl may have here: "
+        "list-units, list-unit-files, list-timers, list-sockets, list-paths, list-jobs or list-dependencies, "
+        "then a name",
     ),
-    _argv("date, -s, 12:00", "17:28: spec.diagnostics[1].command.argv[1]: '-s' is no option that date may have"),
+    _argv("date, -s, 12:00", "17:28: spec.diagnostics[1].command.argv[1]: '-s' is no option that date may have: -u"),
     _argv(
         "sysctl, kernel.panic=1",
-        "17:30: spec.diagnostics[1].command.argv[1]: 'kernel.panic=1' is no argument that sysctl may have here",
+        "17:30: spec.diagnostics[1].command.argv[1]: 'kernel.panic=1' is no argument that sysctl may have here: "
+        "the name of a setting",
     ),
     Refusal(
         "a diagnostic that changes something where a parameter says so",
         "argv: [uptime]",
         "argv: [systemctl, $(service)]",
         (
-            "17:33: spec.diagnostics[1].command.argv[1]: 'service' is no argument that systemctl may have here "
+            "17:33: spec.diagnostics[1].command.argv[1]: 'service' is no argument that systemctl may have here: "
+            "list-units, list-unit-files, list-timers, list-sockets, list-paths, list-jobs or list-dependencies, "
+            "then a name "
             "(with the defaults of its parameters)",
         ),
     ),
@@ -214,15 +216,27 @@ REFUSALS = (
         "a hypothesis that is false",
         REST,
         "1 > 2",
-        ("34:5: spec.hypotheses[1].when: is always false, whatever is seen: correct it, or take it out",),
+        ("34:5: spec.hypotheses[1].when: is always false, whatever the evidence: correct it, or remove it",),
+    ),
+    Refusal(
+        "a parameter's pattern that is none",
+        "    type: number\n    default: 90",
+        "    type: string\n    default: a\n    pattern: '('",
+        ("13:5: spec.parameters[0].pattern: not a usable regular expression: missing ): (",),
+    ),
+    Refusal(
+        "a parameter's pattern that is too large",
+        "    type: number\n    default: 90",
+        "    type: string\n    default: a\n    pattern: '(\\pL{100}){10}'",
+        ("13:5: spec.parameters[0].pattern: not a usable regular expression: pattern too large - compile failed",),
     ),
     Refusal(
         "a hypothesis whose parts exclude each other",
         REST,
         "disk.availableBytes < 1000 && disk.availableBytes > 2000",
         (
-            "34:5: spec.hypotheses[1].when: can never be true, for its parts exclude each other: correct it, or take "
-            "the hypothesis out",
+            "34:5: spec.hypotheses[1].when: can never be true, for its parts exclude each other: correct it, or remove "
+            "the hypothesis",
         ),
     ),
     Refusal(
@@ -257,8 +271,8 @@ REFUSALS = (
         REST,
         "95 < disk.inodesUsedPercent",
         (
-            "34:5: spec.hypotheses[1].when: says the same as the guard no-inodes, which is judged first, so this "
-            "hypothesis can never win: take it out, or make the guard narrower",
+            "34:5: spec.hypotheses[1].when: says the same as the guard no-inodes, which is evaluated first, so this "
+            "hypothesis can never win: remove it, or narrow the guard",
         ),
     ),
     Refusal(
@@ -267,7 +281,7 @@ REFUSALS = (
         "disk.usedPercent <= limit",
         (
             "34:5: spec.hypotheses[1].when: is never true while the symptom isFull is, and without it no hypothesis is "
-            "judged: correct one of them",
+            "evaluated: correct one of them",
         ),
     ),
     Refusal(
@@ -275,8 +289,8 @@ REFUSALS = (
         REST,
         "disk.inodesUsedPercent > 95 || (disk.mountPoint == '/var/log' && disk.sizeBytes > 1000)",
         (
-            "34:5: spec.hypotheses[1].when: is never true unless one of no-inodes, logs is, which are judged first, "
-            "so this hypothesis can never win: make one of them narrower, or take it out",
+            "34:5: spec.hypotheses[1].when: is never true unless one of no-inodes, logs is, which are evaluated first, "
+            "so this hypothesis can never win: narrow one of them, or remove it",
         ),
     ),
     Refusal(
@@ -307,7 +321,7 @@ REFUSALS = (
         by="schema",
     ),
     Refusal(
-        "a field that is there twice",
+        "a field that is defined twice",
         "  symptom: isFull\n",
         "  symptom: isFull\n  symptom: other\n",
         ("21:3: spec.symptom: is there again in line 22: take one of the two out",),

@@ -34,7 +34,8 @@ from tests.unit.runbooks.test_refusals import said
         ),
         (
             "command: {argv: [cat, /etc/shadow]}",
-            "17:27: spec.diagnostics[1].command.argv[1]: '/etc/shadow' is no argument that cat may have here",
+            "17:27: spec.diagnostics[1].command.argv[1]: '/etc/shadow' is no argument that cat may have here: a file "
+            "of the kernel such as /proc/loadavg, /proc/pressure/io or /proc/sys/…",
         ),
         (
             "disk: {path: $(hosts.target.name)}",

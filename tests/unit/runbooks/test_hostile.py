@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from firstresponder.expressions import TOO_COSTLY
 from firstresponder.runbooks.lint import lint
 from tests.unit.runbooks.refused import GOOD
 
@@ -50,3 +51,34 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 def test_lint_comes_to_an_end(way: str) -> None:
     assert lint("Runbook", WAYS[way]) == []
+
+
+ONES = f"[{', '.join(['1'] * 99)}]"
+
+
+@pytest.mark.parametrize(
+    ("variables", "when", "field"),
+    [
+        (
+            [f"{ONES}.all(a, {ONES}.all(b, !'{'ab' * 1200}'.matches('(a|b)*(a|b)*(a|b)*c')))"],
+            "v0",
+            "spec.variables[1].expression",
+        ),
+        (
+            [ONES, " + ".join(["v0"] * 20), " + ".join(["v1"] * 12), f"{ONES}.map(a, {ONES}.map(b, v2))"],
+            "size(v3) > 1",
+            "spec.variables[4].expression",
+        ),
+        (
+            ["[1.0]"],
+            f"{ONES}.exists(a, {ONES}.exists(b, '{'a' * 1000}'.matches('(a?){{500}}a{{400}}')))",
+            "spec.hypotheses[0].when",
+        ),
+    ],
+    ids=["time", "memory", "in a condition"],
+)
+def test_what_takes_too_much_whatever_is_seen_is_refused_with_its_field(
+    variables: list[str], when: str, field: str
+) -> None:
+    problems = lint("Runbook", runbook(variables, when))
+    assert [each.message for each in problems if each.field == field] == [TOO_COSTLY]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from firstresponder.api.base import Resource
-from firstresponder.api.generate import custom_resource_definition
-from firstresponder.api.runbook import Runbook, TriagePlaybook
-from firstresponder.runbooks.complaints import FORMS
+from firstresponder.codegen.crds import custom_resource_definition
 from firstresponder.runbooks.manifest import judge, read_manifests
-from tests.unit.api.test_generate import nodes, schema_of
+from firstresponder.runbooks.models import Runbook, TriagePlaybook
+from firstresponder.runbooks.schema_errors import FORMS
+from tests.unit.codegen.test_crds import nodes, schema_of
 from tests.unit.runbooks.refused import GOOD
 from tests.unit.runbooks.test_refusals import said
 
@@ -176,7 +176,7 @@ def test_two_objects_of_one_name_are_told() -> None:
 def test_two_runbooks_for_one_incident_are_told() -> None:
     assert said(f"{GOOD}---\n{OTHER.replace('[Other]', '[Other, Full]')}") == [
         "53:26: spec.match.types[1]: Full is matched by Runbook full in full.yaml:1 too, and two that match are "
-        "AmbiguousRunbook: take it out of one of them"
+        "AmbiguousRunbook: remove it from one of them"
     ]
     assert said(f"{GOOD}---\n{OTHER}") == []
 
@@ -186,6 +186,26 @@ def test_the_runbook_that_a_playbook_leads_to_is_looked_for_where_runbooks_are_g
     assert said(f"{PLAYBOOK}---\n{GOOD}") == []
     assert said(f"{PLAYBOOK}---\n{OTHER}") == [
         "13:12: spec.hypotheses[0].then.runbook: full is not among the Runbooks of these files (other)"
+    ]
+
+
+POLICY = """\
+apiVersion: firstresponder.dev/v1alpha1
+kind: EscalationPolicy
+metadata: {name: default}
+spec: {contacts: [{name: on-call}, {name: dba}]}
+"""
+
+
+def test_contacts_are_looked_for_where_an_escalation_policy_is_given() -> None:
+    runbook = GOOD.replace("  match: {types: [Full]}\n", "  match: {types: [Full]}\n  escalateTo: [on-cal]\n").replace(
+        "humanAction: Rotate.", "humanAction: Rotate., to: [dba, dbas]"
+    )
+    assert said(runbook) == []
+    who = "is not among the contacts of EscalationPolicy default in these files (dba, on-call)"
+    assert said(f"{runbook}---\n{POLICY}") == [
+        f"7:16: spec.escalateTo[0]: on-cal {who}",
+        f"32:85: spec.hypotheses[0].then.escalate.to[1]: dbas {who}",
     ]
 
 

@@ -13,9 +13,9 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
-from firstresponder.api.runbook import Runbook, TriagePlaybook
-from firstresponder.incident.rehearse import patched, rehearse
-from firstresponder.runbooks.page import Known, Unusable, occasion_of, page
+from firstresponder.replay.test_cases import patched, run_tests
+from firstresponder.runbooks.models import Runbook, TriagePlaybook
+from firstresponder.runbooks.page import KnownHost, Unusable, page, render_context
 from firstresponder.runbooks.parameters import InvalidParameter
 from tests.testbed.follower import Page, Verdict, codes, decide
 
@@ -37,7 +37,7 @@ def runbook(name: str = "high-cpu", change: Any = None) -> Runbook | TriagePlayb
 
 def rendered(name: str = "high-cpu", change: Any = None, **given: Any) -> str:
     found = runbook(name, change)
-    return page(found, occasion_of(found.spec, **given))
+    return page(found, render_context(found.spec, **given))
 
 
 def cases() -> Iterator[Any]:
@@ -52,7 +52,7 @@ def test_whoever_follows_the_page_decides_as_the_operator(name: str, case_name: 
     spec = runbook(name).spec
     assert spec.tests is not None
     case = next(each for each in spec.tests.cases if each.name == case_name)
-    result = next(each for each in rehearse(spec) if each.name == case_name).outcome
+    result = next(each for each in run_tests(spec) if each.name == case_name).outcome
     found = patched(spec.tests.evidence[case.given], case.with_)
     verdict = decide(Page(rendered(name)), found)
     hypothesis = next((each for each in spec.hypotheses if each.name == result.cause), None)
@@ -74,7 +74,7 @@ def test_whoever_follows_the_page_decides_as_the_operator(name: str, case_name: 
         ("`processes.hostCpuPercent > 80`", "`processes.hostCpuPercent > 98`"),
         ("`oom.count > 0`", "`oom.count > 9`"),
         ("p.cpuPercent > 20", "p.cpuPercent > 200"),
-        ("If `cpuHigh` is false", "If `noErrors` is false"),
+        ("If `cpuShort` is false", "If `noErrors` is false"),
         ("| 50 |", "| 41 |"),
     ],
 )
@@ -116,7 +116,9 @@ def test_a_page_says_how_to_read_each_value_that_a_condition_or_a_text_reads_and
     told = {path for part in parsed.sections["Look"][1:] for row in part.table("Value") for path in codes(row[0])}
     spans = re.findall(r"`([^`\n]+)`", text.partition("## Decide")[2])
     read = {
-        path for span in spans for path in re.findall(r"(?:baseline\.)?([a-zA-Z]+(?:\.(?!exists)[a-zA-Z]+)+)", span)
+        path
+        for span in spans
+        for path in re.findall(r"(?:baseline\.)?([a-zA-Z]+(?:\.(?!exists|filter)[a-zA-Z]+)+)", span)
     }
     assert told == {path for path in read if path.partition(".")[0] in looks}
 
@@ -130,11 +132,11 @@ def test_no_template_is_left_and_every_command_is_for_a_shell(name: str) -> None
 
 
 def test_what_is_known_stands_in_the_conditions() -> None:
-    text = rendered(service="checkout", hosts={"target": Known("c-07", "10.1.0.7", ["checkout.service"])})
-    assert "`processes.top.unit == 'checkout.service'`" in text
-    assert "!(p.unit in ['checkout.service'])" in text
+    text = rendered(service="checkout", hosts={"target": KnownHost("c-07", "10.1.0.7", ["checkout.service"])})
+    assert "`processes.own.cpuSharePercent >= 50`" in text
+    assert "!p.names.exists(n, n in ['checkout.service'])" in text
     assert "10.0.0.3" not in text
-    assert "`memory.availableBytes < 268435456`" in text
+    assert r"`memory.availablePercent < 10 \|\| memory.availableBytes < 1048576`" in text
     assert "http://10.1.0.7/health" in text
     assert '--extra-vars "{\\"checkout_instances\\": ${instances:?}}"' in text
     changed = rendered(parameters={"cpuThreshold": 91.5})
@@ -143,10 +145,10 @@ def test_what_is_known_stands_in_the_conditions() -> None:
 
 
 def test_a_host_that_nobody_named_stands_there_in_capitals_and_its_units_are_asked_for() -> None:
-    text = rendered(hosts={"target": Known("c-07", "c-07")})
+    text = rendered(hosts={"target": KnownHost("c-07", "c-07")})
     assert "`CONTROL-NODE` stands for the one Host with the labels `firstresponder.dev/role=control-node`" in text
-    assert "`hosts.target.expectedUnits` are the units that are expected on it: `kubectl get host c-07 -o yaml`" in text
-    assert "!(p.unit in hosts.target.expectedUnits)" in text
+    assert "`hosts.target.expectedUnits` are the units that are expected there: `kubectl get host c-07 -o yaml`" in text
+    assert "!p.names.exists(n, n in hosts.target.expectedUnits)" in text
     text = rendered("restore-db-connectivity", service="payroll")
     assert "exec 3<>/dev/tcp/DATABASE/5432" in text
     assert "`service=payroll`" in text
@@ -155,10 +157,10 @@ def test_a_host_that_nobody_named_stands_there_in_capitals_and_its_units_are_ask
 @pytest.mark.parametrize(
     ("given", "error", "words"),
     [
-        ({"hosts": {"taget": Known("x", "x")}}, Unusable, "taget is not a role of this runbook (it has: target, "),
+        ({"hosts": {"taget": KnownHost("x", "x")}}, Unusable, "taget is not a role of this runbook (it has: target, "),
         ({"parameters": {"cpuThreshold": 900}}, InvalidParameter, "spec.parameters.cpuThreshold: 900 is above"),
         ({"parameters": {"fever": 1}}, InvalidParameter, "spec.parameters.fever is not a parameter of this runbook"),
-        ({"hosts": {"target": Known("x", "x y")}}, Unusable, "diagnostic health: url: 'http://x y/health' is not"),
+        ({"hosts": {"target": KnownHost("x", "x y")}}, Unusable, "diagnostic health: url: 'http://x y/health' is not"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_with_its_name(given: Any, error: type[Exception], words: str) -> None:
@@ -201,7 +203,7 @@ def test_no_text_of_a_runbook_acts_as_markup() -> None:
         found = runbook(change=told(text))
         described = found.metadata.model_copy(update={"annotations": {"kubernetes.io/description": text}})
         found = found.model_copy(update={"metadata": described})
-        return page(found, occasion_of(found.spec))
+        return page(found, render_context(found.spec))
 
     def structure(text: str) -> list[str]:
         tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
@@ -224,7 +226,7 @@ def test_no_command_has_a_character_that_a_terminal_would_obey(word: str) -> Non
 def test_in_mode_observe_an_action_is_only_proposed() -> None:
     text = rendered(change=lambda spec: spec.update(mode="Observe"))
     assert "what follows is only proposed: **STOP:** `ManualActionRequired`." in text
-    assert "There is nothing to do by this page" in rendered("network-diagnostics")
+    assert "This runbook has no actions" in rendered("network-diagnostics")
 
 
 def test_experiments_are_shown_and_said_to_decide_nothing() -> None:
@@ -247,8 +249,8 @@ def test_a_command_is_shown_word_for_word() -> None:
 
 def test_people_who_say_no_or_nothing_in_time_are_the_end_of_it() -> None:
     text = rendered(change=lambda spec: spec["actions"][0]["approval"].update(expiresAfter="20m"))
-    said = "A no: **STOP:** `ApprovalDenied`. Too few of them within 20m: **STOP:** `ApprovalExpired`."
-    assert f"- **If they do not:** {said}\n" in text
+    said = "Denied: **STOP:** `ApprovalDenied`. Not approved within 20m: **STOP:** `ApprovalExpired`."
+    assert f"- **Without it:** {said}\n" in text
 
 
 def test_nothing_is_played_dry_that_could_turn_the_check_off() -> None:
@@ -261,7 +263,7 @@ def test_whoever_did_nothing_is_told_that_it_did_not_recover() -> None:
     assert "unmet criteria are listed. If nothing was done: **STOP:** `NotRecovered`.\n" in rendered()
     # A Runbook that never acts says itself what then is to be done.
     (failed,) = re.findall("^If it failed: .*$", rendered("network-diagnostics"), re.MULTILINE)
-    assert failed.startswith("If it failed: **STOP:** `NotRecovered`. Tell on-call: ")
+    assert failed.startswith("If it failed: **STOP:** `NotRecovered`. Escalate to on-call: ")
     assert failed.count("NotRecovered") == 1
 
 

@@ -122,3 +122,10 @@ def test_a_label_is_checked_like_any_override_and_named_without_secrets(
     assert "spec.alert.labels.mountpoint (p)" in str(error.value)
     assert word in str(error.value)
     assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("pattern", ["(", r"(\pL{100}){10}"])
+def test_a_pattern_that_cannot_be_used_refuses_every_value_in_words(pattern: str) -> None:
+    declared = [parameter(type="string", default="a", pattern=pattern)]
+    with pytest.raises(InvalidParameter, match="not a usable regular expression"):
+        resolve(declared, {"p": "b"})

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstresponder.incident.rehearse import rehearse
+from firstresponder.replay.test_cases import run_tests
 from firstresponder.runbooks.manifest import judge, read_manifests
 from tests.unit.runbooks.refused import GOOD, REFUSALS, TESTS, VERIFY, Refusal
 
@@ -71,4 +71,4 @@ def test_whatever_stands_somewhere_lint_ends_and_the_cases_of_what_it_passes_can
     manifests, _ = read_manifests("x.json", json.dumps(whole["file"]))
     for manifest, findings in judge(manifests):
         if not findings and manifest.kind == "Runbook":
-            rehearse(manifest.spec)
+            run_tests(manifest.spec)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from firstresponder.runbooks.revision import digest_of, holds, revision_of
+from firstresponder.api.incident import RevisionReference
+from firstresponder.runbooks.revision import digest_of, holds
+from tests.revisions import revision_of
 
 
 def test_the_order_of_keys_and_the_form_of_numbers_do_not_change_a_revision() -> None:
@@ -26,3 +28,8 @@ def test_stored_data_without_a_canonical_form_never_holds_what_was_recorded() ->
     stored = revision_of("high-cpu", {"parameters": [{"default": 80}]})
     assert holds(stored.data, stored.digest)
     assert not holds({"spec": {"parameters": [{"default": 2**53 + 1}]}}, stored.digest)
+
+
+def test_a_long_name_that_is_cut_at_a_dot_still_gives_a_name_that_an_object_can_have() -> None:
+    revision = revision_of("a" * 199 + "." + "b" * 20, {})
+    assert RevisionReference(runbook="a", name=revision.name, digest=revision.digest)

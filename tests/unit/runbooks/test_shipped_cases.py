@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from firstresponder.api.runbook import Runbook, TriagePlaybook
-from firstresponder.incident.rehearse import CaseResult, rehearse
+from firstresponder.replay.test_cases import CaseResult, run_tests
+from firstresponder.runbooks.models import Runbook, TriagePlaybook
 
 RUNBOOKS = Path(__file__).parents[3] / "runbooks"
 KINDS: dict[str, type[Runbook | TriagePlaybook]] = {"Runbook": Runbook, "TriagePlaybook": TriagePlaybook}
@@ -19,7 +19,7 @@ def _cases() -> list[tuple[str, CaseResult]]:
     for path in sorted(RUNBOOKS.glob("*.yaml")):
         document = yaml.safe_load(path.read_text())
         runbook = KINDS[document["kind"]].model_validate(document)
-        found += [(f"{path.stem}: {result.name}", result) for result in rehearse(runbook.spec)]
+        found += [(f"{path.stem}: {result.name}", result) for result in run_tests(runbook.spec)]
     return found
 
 
@@ -40,5 +40,5 @@ def test_a_wrong_expectation_is_noticed() -> None:
     document["spec"]["tests"]["cases"] = [
         {"name": "wrong", "given": "busy", "expect": {"cause": "memory-leak", "escalate": "SecurityIncident"}}
     ]
-    (result,) = rehearse(Runbook.model_validate(document).spec)
+    (result,) = run_tests(Runbook.model_validate(document).spec)
     assert len(result.differences) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -190,3 +191,32 @@ def test_aliases_that_multiply_are_stopped() -> None:
     lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 8))]
     with pytest.raises(Unreadable, match="aliases"):
         read_documents("\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "field"),
+    [
+        (f"a: &a {'x' * 1000}\nb: [{', '.join(['*a'] * 4000)}]\n", (1, 4), r"b\[[0-9]+\]"),
+        (
+            "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 30)),
+            (1, 9),
+            r"a[0-9]+.*",
+        ),
+        ("a: &a {k: 1}\n" + f"b: [{', '.join(['{<<: *a}'] * 60_000)}]", (2, None), r".*"),
+    ],
+    ids=["a large text, many times", "lists that double", "merges"],
+)
+def test_aliases_that_make_too_much_are_told_with_line_and_field(
+    text: str, place: tuple[int, int | None], field: str
+) -> None:
+    with pytest.raises(Unreadable, match="more than 100000 values") as refused:
+        read_documents(text)
+    assert refused.value.place.line == place[0]
+    assert re.fullmatch(field, refused.value.field)
+
+
+def test_a_file_of_too_many_values_is_not_called_one_of_aliases() -> None:
+    with pytest.raises(Unreadable, match="split the file") as refused:
+        read_documents("- 1\n" * 100_001)
+    assert refused.value.place.line == 100_000
+    assert "alias" not in refused.value.message

@@ -23,8 +23,9 @@ from typing import Any
 import pytest
 import yaml
 
-from firstresponder.api.runbook import Case, Expectation, Runbook, Triage, TriagePlaybook
-from firstresponder.incident.rehearse import patched, rehearse
+from firstresponder.api.runbook import Case, Expectation, Triage
+from firstresponder.replay.test_cases import patched, run_tests
+from firstresponder.runbooks.models import Runbook, TriagePlaybook
 
 RUNBOOKS = Path(__file__).parents[3] / "runbooks"
 KINDS: dict[str, type[Runbook | TriagePlaybook]] = {"Runbook": Runbook, "TriagePlaybook": TriagePlaybook}
@@ -57,7 +58,7 @@ class Shipped:
         cases = [Case.model_validate({"name": "c", "given": str(n), "expect": {}}) for n in range(len(spoilt))]
         evidence = {str(number): each for number, each in enumerate(spoilt)}
         tests = self.spec.tests.model_copy(update={"evidence": evidence, "cases": cases})
-        return [conclusion(each.outcome) for each in rehearse(self.spec.model_copy(update={"tests": tests}))]
+        return [conclusion(each.outcome) for each in run_tests(self.spec.model_copy(update={"tests": tests}))]
 
     def whole(self) -> Conclusion:
         return self.concluded(self.evidence)[0]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from firstresponder.safety import redact
 
@@ -163,3 +167,137 @@ def test_redacting_twice_changes_nothing_more() -> None:
 
 def test_half_a_surrogate_pair_is_no_way_out() -> None:
     assert "hunter2" not in redact("\ud800 password=hunter2")
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            *("password", "token", "DB_PASS", "Authorization", "--password", "mysql -p", "curl -u a:", "name", "value"),
+            *(
+                "=",
+                ": ",
+                " => ",
+                " ",
+                "\n",
+                "\n  ",
+                '"',
+                "'",
+                '\\"',
+                "\\n",
+                "%3D",
+                "%22",
+                "&quot;",
+                ",",
+                "{",
+                "}",
+                "[",
+                "]",
+            ),
+            *(
+                "\x1b[31m",
+                "\x1b[0m",
+                "\x00",
+                "\x01",
+                "\x02",
+                "\\u0022",
+                "&#02;",
+                "://",
+                "@",
+                "/",
+                "<password>",
+                "</",
+                "- ",
+            ),
+            *(
+                "hunter2",
+                "Zm9v",
+                "cGFzc3dvcmQ9aHVudGVyMg==",
+                "alice@example.com",
+                "4111 1111 1111 1111",
+                "+49 151 1234567",
+            ),
+            *(
+                "[redacted]",
+                "[redacted",
+                "-----BEGIN PRIVATE KEY-----",
+                JWT,
+                "AKIAIOSFODNN7EXAMPLE",
+                "$6$salt$Qf3abcdefgh",
+            ),
+        ]
+    ),
+    max_size=14,
+)
+
+
+@given(PIECES.map("".join) | st.text(max_size=80))
+def test_whatever_the_text_redacting_twice_changes_nothing_more_and_lines_stay_lines(text: str) -> None:
+    once = redact(text)
+    assert redact(once) == once
+    assert once.count("\n") == text.count("\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r'{"detail":"{\"password\":\"hunter2\"}"}',
+        r'{"a":"{\"b\":\"{\\\"password\\\":\\\"hunter2\\\"}\"}"}',
+        r"request failed: {\"user\":\"bob\",\"password\":\"hunter2\"",
+        "GET /x?next=%2Flogin%3Fpassword%3Dhunter2",
+        "body=%7B%22password%22%3A%22hunter2%22%7D",
+        "%257B%2522password%2522%253A%2522hunter2%2522%257D",
+        "&lt;password&gt;hunter2&lt;/password&gt;",
+        "pass\x1b[0mword=hunter2",
+        r"\u001b[31mpassword\u001b[0m=hunter2",
+        "#033[31mpass#033[0mword=hunter2",
+        "pass\u200bword=hunter2",
+        r'{"config":"db:\n  password: |\n    hunter2\n"}',
+        r'{"log":"machine h\nlogin bob\npassword hunter2\n"}',
+        '"id","body"\n"3","{""password"":""hunter2""}"',
+    ],
+)
+def test_escapes_encodings_and_colours_are_seen_through(text: str) -> None:
+    assert "hunter2" not in redact(text)
+
+
+def test_base64_is_hidden_where_it_stands_for_a_secret_and_only_there() -> None:
+    secret = base64.b64encode(b"DB_HOST=db\nDB_PASSWORD=hunter2\n").decode()
+    harmless = base64.b64encode(b"DB_HOST=db\nDB_PORT=5432 and so on\n").decode()
+    assert redact(f"data {secret} end") == "data [redacted] end"
+    assert redact(f"data {harmless} end") == f"data {harmless} end"
+    login = base64.b64encode(b"bob:hunter2").decode()
+    assert redact(f"sent Basic {login}") == "sent Basic [redacted]"
+
+
+def test_what_escapes_hide_stands_in_the_text_as_it_was() -> None:
+    text = r'{"detail":"{\"user\":\"bob\",\"password\":\"hunter2\",\"n\":1}"}'
+    assert redact(text) == r'{"detail":"{\"user\":\"bob\",\"password\":[redacted],\"n\":1}"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("IBAN DE89370400440532013000", "0532013000"),
+        ("to DE89 3704 0044 0532 0130 00 today", "0532"),
+        ("call +49 151 12345678", "12345678"),
+        ("call +1 (415) 555-2671", "2671"),
+        ("phone: 0151 1234567", "1234567"),
+        ('{"mobile":"06 12 34 56 78"}', "56 78"),
+    ],
+)
+def test_bank_accounts_and_phone_numbers_are_hidden(text: str, secret: str) -> None:
+    assert secret not in redact(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DE89370400440532013001",  # the check digits are wrong
+        "offset +100 of 3000",
+        "2026-03-14 10:22:33 +0200 m=+26.856583003",
+        "mobile clients: 12",
+        "block blk_-4111111111111111 of size 67108864",
+    ],
+)
+def test_quantities_are_neither_accounts_nor_phone_numbers(text: str) -> None:
+    assert redact(text) == text

@@ -90,3 +90,22 @@ def test_an_old_python_is_named(capsys: pytest.CaptureFixture[str], monkeypatch:
     line = first_line(capsys, "python")
     assert "is Python 3.9" in line
     assert "PYTHON=" in line
+
+
+def test_a_kind_cluster_says_where_to_read_on_when_control_groups_are_too_new(
+    bare: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provide(bare, "go", *preflight.HOST_PROGRAMS, *preflight.KIND_PROGRAMS)
+    (bare / "cgroup.controllers").touch()
+    monkeypatch.setattr(preflight, "CGROUPS", bare)
+    line = first_line(capsys, "kind")
+    assert "control groups version 1 only" in line
+    assert "docs/install.md#without-a-cluster" in line
+
+
+def test_with_the_programs_and_old_control_groups_a_kind_cluster_can_be_had(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provide(bare, "go", *preflight.HOST_PROGRAMS, *preflight.KIND_PROGRAMS)
+    monkeypatch.setattr(preflight, "CGROUPS", bare)
+    assert preflight.main(["kind"]) == 0

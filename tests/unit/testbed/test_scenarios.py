@@ -9,7 +9,7 @@ import yaml
 
 from firstresponder.api.incident import Incident
 from firstresponder.api.reasons import EscalationReason
-from firstresponder.api.runbook import Runbook, TriagePlaybook
+from firstresponder.runbooks.models import Runbook, TriagePlaybook
 from tests.testbed.scenarios import SCENARIOS, Scenario
 from tests.testbed.stage import RUNBOOKS
 

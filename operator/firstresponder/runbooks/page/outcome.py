@@ -1,4 +1,4 @@
-"""What follows, in the words of a page."""
+"""Outcomes in the words of a page."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from collections.abc import Iterable, Sequence
 
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.runbook import Escalate, Outcome, Recommendation
-from firstresponder.runbooks.page.occasion import Occasion
+from firstresponder.runbooks.page.render_context import RenderContext
 from firstresponder.safety.markdown import code, prose
 
 
-def follows(occasion: Occasion, outcome: Outcome) -> str:
-    """The outcome as Markdown of one line, with what is recommended beside it."""
-    return " ".join([leads(occasion, outcome), *recommended(occasion, outcome.recommendations)])
+def follows(context: RenderContext, outcome: Outcome) -> str:
+    """The outcome as Markdown of one line, with its recommendations."""
+    return " ".join([leads(context, outcome), *recommendations_of(context, outcome.recommendations)])
 
 
-def leads(occasion: Occasion, outcome: Outcome) -> str:
+def leads(context: RenderContext, outcome: Outcome) -> str:
     """The same without recommendations: two outcomes that lead to one thing are alike (rule 7)."""
     if outcome.escalate is not None:
-        return stop(occasion, outcome.escalate)
+        return stop(context, outcome.escalate)
     if outcome.action is not None:
         return f"Do {code(outcome.action)} (**Act**)."
     return f"Go on with the page of Runbook {code(outcome.runbook or '')}, from its beginning."
 
 
-def stop(occasion: Occasion, escalate: Escalate) -> str:
-    to = told(escalate.to or occasion.spec.escalate_to)
-    return f"{halt(escalate.reason)} Tell {to}: {occasion.text(escalate.human_action)}"
+def stop(context: RenderContext, escalate: Escalate) -> str:
+    to = names_of(escalate.to or context.spec.escalate_to)
+    return f"{halt(escalate.reason)} Escalate to {to}: {context.text(escalate.human_action)}"
 
 
 def halt(reason: EscalationReason) -> str:
@@ -34,9 +34,9 @@ def halt(reason: EscalationReason) -> str:
     return f"**STOP:** {code(reason.value)}."
 
 
-def told(contacts: Sequence[str]) -> str:
+def names_of(contacts: Sequence[str]) -> str:
     return ", ".join(prose(each) for each in contacts)
 
 
-def recommended(occasion: Occasion, recommendations: Iterable[Recommendation]) -> list[str]:
-    return [f"Recommend to {told(each.to)}: {occasion.text(each.text)}" for each in recommendations]
+def recommendations_of(context: RenderContext, recommendations: Iterable[Recommendation]) -> list[str]:
+    return [f"Recommend to {names_of(each.to)}: {context.text(each.text)}" for each in recommendations]

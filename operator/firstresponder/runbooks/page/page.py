@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from firstresponder.actions.action import kebab
+from firstresponder.actions.catalogue import TYPES
 from firstresponder.api.reasons import EscalationReason
-from firstresponder.api.runbook import Action, Parameter, Role, Runbook, RunbookSpec, Triage, TriagePlaybook
+from firstresponder.api.runbook import Parameter, Role, Runbook, RunbookSpec, Triage, TriagePlaybook
 from firstresponder.expressions import format_number
+from firstresponder.runbooks.evidence_paths import conditions_read, paths_read
 from firstresponder.runbooks.page.act import actions
 from firstresponder.runbooks.page.decide import decision
 from firstresponder.runbooks.page.look import looks
-from firstresponder.runbooks.page.occasion import Occasion
-from firstresponder.runbooks.page.outcome import halt, recommended, told
+from firstresponder.runbooks.page.outcome import halt, names_of, recommendations_of
+from firstresponder.runbooks.page.render_context import RenderContext
 from firstresponder.runbooks.page.verify import verification
-from firstresponder.runbooks.seen import conditions_read, paths_read
 from firstresponder.safety import neutralise
 from firstresponder.safety.markdown import code, fenced, items, prose, table
 
@@ -22,18 +22,17 @@ _DESCRIPTION = "kubernetes.io/description"
 _LONGEST = 8192
 
 _RULES = f"""\
-- **Unknown is no answer.** Could not look is not a no: a command that is refused, fails, hangs, is not there or prints
-  something else than it should leaves its values unknown. `a && b` is false if one of them is false, `a || b` is true
-  if one of them is true, whatever the other one is. Everything else that reads what is unknown is unknown.
-- **STOP** means: do nothing more, and hand over (at the end of this page). What nobody can judge is a STOP too:
+- **Unknown is neither true nor false.** If a command is refused, fails, hangs, is missing or prints something
+  unexpected, its values are unknown. `a && b` is false if either is false, and `a || b` is true if either is true, even
+  when the other is unknown. Everything else that reads an unknown value is unknown.
+- **STOP** means: do nothing more, and escalate (at the end of this page). Stop also at anything that you cannot decide:
   {halt(EscalationReason.EVIDENCE_UNAVAILABLE)}
-- Nothing is changed but under **Act**, where there is one, and there nothing without the agreement of others, and
-  nothing twice."""
+- Change nothing except under **Act**, and there only what is approved, and only once."""
 
 
-def page(runbook: Runbook | TriagePlaybook, occasion: Occasion) -> str:
+def page(runbook: Runbook | TriagePlaybook, context: RenderContext) -> str:
     """One Markdown document. Raises Unusable where a value of the occasion fits no command."""
-    return "\n\n".join(_blocks(runbook, occasion)) + "\n"
+    return "\n\n".join(_blocks(runbook, context)) + "\n"
 
 
 def description(runbook: Runbook | TriagePlaybook) -> str:
@@ -42,65 +41,65 @@ def description(runbook: Runbook | TriagePlaybook) -> str:
     return prose(neutralise(" ".join(text.split()), _LONGEST)) if text else ""
 
 
-def _blocks(runbook: Runbook | TriagePlaybook, occasion: Occasion) -> Iterator[str]:
-    spec = occasion.spec
+def _blocks(runbook: Runbook | TriagePlaybook, context: RenderContext) -> Iterator[str]:
+    spec = context.spec
     yield f"# {prose(runbook.metadata.name)}"
-    if told_of_it := description(runbook):
-        yield told_of_it
+    if described := description(runbook):
+        yield described
     alerts = f", and for alerts named {_codes(spec.match.alerts)}" if spec.match.alerts else ""
     yield (
         f"For incidents of type {_codes(spec.match.types)}{alerts}. These are the steps and the criteria of "
-        f"{type(runbook).__name__} {code(runbook.metadata.name)}, to be followed by hand, from the top to the bottom."
+        f"{type(runbook).__name__} {code(runbook.metadata.name)}, to follow by hand from top to bottom."
     )
     yield _RULES
-    yield from _setting(occasion)
+    yield from _scope(context)
     paths = paths_read(spec)
     yield "## Look"
     yield (
         "You need a login that may read there: members of the group `systemd-journal` see the journal, a role with "
-        "`pg_monitor` sees all of a database's connections; `sudo` where it is written. Keep what each command prints. "
-        "In every shell first:"
+        "`pg_monitor` sees all of a database's connections; use `sudo` where it is written. Keep the output of each "
+        "command. Run this first in every shell:"
     )
     yield fenced("export LC_ALL=C", "sh")
-    yield from looks(occasion, spec.diagnostics, paths)
-    yield from decision(occasion)
+    yield from looks(context, spec.diagnostics, paths)
+    yield from decision(context)
     if isinstance(spec, RunbookSpec):
         if spec.experiments:
-            yield "For whoever has to find the cause, once it is decided; no condition reads it:"
-            yield from looks(occasion, spec.experiments, {})
-        yield from actions(occasion, spec)
-        yield from verification(occasion, spec)
-    yield from _hand_over(spec)
-    yield from _afterwards(occasion)
+            yield "To find the root cause, once the decision is made; no condition reads it:"
+            yield from looks(context, spec.experiments, {})
+        yield from actions(context, spec)
+        yield from verification(context, spec)
+    yield from _escalation(spec)
+    yield from _afterwards(context)
 
 
-def _setting(occasion: Occasion) -> Iterator[str]:
-    spec = occasion.spec
-    yield "## What this page is made for"
-    yield items(("Service", code(occasion.service)))
+def _scope(context: RenderContext) -> Iterator[str]:
+    spec = context.spec
+    yield "## Scope"
+    yield items(("Service", code(context.service)))
     declared = {role.name: _declared(spec, role) for role in spec.roles}
     rows = []
     for role in spec.roles:
-        host = occasion.hosts[role.name]
+        host = context.hosts[role.name]
         units = _codes(host.expected_units) or "none" if host.expected_units is not None else "not known here"
-        rows.append((code(role.name), *_host(occasion, role), units, _codes(declared[role.name]) or "–"))
-    yield table(("Role", "Host", "Address", "Expected units", "Actions that it declares for the operator"), rows)
+        rows.append((code(role.name), *_host(context, role), units, _codes(declared[role.name]) or "–"))
+    yield table(("Role", "Host", "Address", "Expected units", "Actions that it declares"), rows)
     read = conditions_read(spec)
     for role in spec.roles:
-        if role.name in occasion.unknown:
-            name = code(occasion.hosts[role.name].name)
-            yield f"{name} stands for {_which(occasion, role)}: write its name and its address there."
-        if occasion.hosts[role.name].expected_units is None and f"hosts.{role.name}.expectedUnits" in read:
+        if role.name in context.unknown:
+            name = code(context.hosts[role.name].name)
+            yield f"{name} stands for {_which(context, role)}: replace it with its name or address."
+        if context.hosts[role.name].expected_units is None and f"hosts.{role.name}.expectedUnits" in read:
             yield (
-                f"{code(f'hosts.{role.name}.expectedUnits')} are the units that are expected on it: "
-                f"{code(f'kubectl get host {occasion.hosts[role.name].name} -o yaml')}, or ask who runs it."
+                f"{code(f'hosts.{role.name}.expectedUnits')} are the units that are expected there: "
+                f"{code(f'kubectl get host {context.hosts[role.name].name} -o yaml')}, or ask its owner."
             )
     if spec.parameters:
         parameters = (
             (
                 code(each.name),
-                code(occasion.parameters.text[each.name]),
-                code(_value(occasion.parameters.values[each.name])),
+                code(context.parameters.text[each.name]),
+                code(_value(context.parameters.values[each.name])),
                 each.type,
                 _bounds(each),
             )
@@ -109,26 +108,22 @@ def _setting(occasion: Occasion) -> Iterator[str]:
         yield table(("Parameter", "Value", "In conditions", "Type", "Bounds"), parameters)
 
 
-def _host(occasion: Occasion, role: Role) -> tuple[str, str]:
-    host = occasion.hosts[role.name]
+def _host(context: RenderContext, role: Role) -> tuple[str, str]:
+    host = context.hosts[role.name]
     return code(host.name), code(host.address)
 
 
-def _which(occasion: Occasion, role: Role) -> str:
+def _which(context: RenderContext, role: Role) -> str:
     if role.selector is None:
         return "the host that the incident is about"
-    labels = ", ".join(code(f"{key}={occasion.argument(value)}") for key, value in role.selector.match_labels.items())
+    labels = ", ".join(code(f"{key}={context.argument(value)}") for key, value in role.selector.match_labels.items())
     return f"the one Host with the labels {labels}"
 
 
 def _declared(spec: Triage, role: Role) -> list[str]:
     """The host's actions that those of the runbook need, as files of host/actions are named."""
     own = [action for action in (spec.actions if isinstance(spec, RunbookSpec) else ()) if action.role == role.name]
-    return sorted({kebab(kind) for action in own for kind in _kinds(action)})
-
-
-def _kinds(action: Action) -> list[str]:
-    return [action.type] if action.methods is None else [kind for method in action.methods for kind in method.given]
+    return sorted({name for action in own for name in TYPES[action.type].declared(action)})
 
 
 def _value(value: object) -> str:
@@ -152,25 +147,25 @@ def _bounds(parameter: Parameter) -> str:
     return "; ".join(bounds) or "–"
 
 
-def _hand_over(spec: Triage) -> Iterator[str]:
-    yield "## Hand over"
+def _escalation(spec: Triage) -> Iterator[str]:
+    yield "## Escalate"
     yield (
-        f"Wherever nobody else is named, tell {told(spec.escalate_to)}. Say what is wrong and since when, the reason "
-        "behind STOP, what each command printed, but no secrets, what you judged true, false and unknown, what was "
-        "changed and how that ended, and what they have to decide."
+        f"Where this page names nobody else, escalate to {names_of(spec.escalate_to)}. Report what is wrong and since "
+        "when, the reason after STOP, the output of each command (no secrets), what was true, false and unknown, what "
+        "was changed with what result, and what has to be decided."
     )
 
 
-def _afterwards(occasion: Occasion) -> Iterator[str]:
+def _afterwards(context: RenderContext) -> Iterator[str]:
     rows: list[tuple[str, str, str]] = [
-        (code(each.name), follow_up.type, occasion.text(follow_up.title))
-        for each in occasion.spec.hypotheses
+        (code(each.name), follow_up.type, context.text(follow_up.title))
+        for each in context.spec.hypotheses
         for follow_up in each.follow_ups
     ]
     rows += [
         (code(each.name), "Recommendation", text)
-        for each in occasion.spec.hypotheses
-        for text in recommended(occasion, each.then.recommendations)
+        for each in context.spec.hypotheses
+        for text in recommendations_of(context, each.then.recommendations)
     ]
     if rows:
         yield "## Afterwards"

@@ -1,0 +1,84 @@
+"""Incidents and their requests as the API server reports them: a cache entry and a key on the queue.
+
+There can be ten thousand of each, so what is kept of one is little, and one from which nothing can follow costs no
+more than that entry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+
+from firstresponder.api.approvalrequest import SELFTEST_NAME
+from firstresponder.api.base import is_true_in
+from firstresponder.api.incident import Incident
+from firstresponder.controller.cache import Body, Cache
+from firstresponder.controller.keys import Key
+from firstresponder.controller.related import kept
+from firstresponder.incident.phases.closed import REPORTED_FOR
+
+Changed = Callable[[Key], None]
+
+
+class IncidentStore:
+    """The incidents of a namespace. Each is read again when it is worked on; what is kept is for related incidents."""
+
+    def __init__(self, cache: Cache, namespace: str, changed: Changed) -> None:
+        self._cache = cache
+        self._namespace = namespace
+        self._changed = changed
+        self.listed = asyncio.Event()
+        """Set once all incidents were listed."""
+
+    async def replace(self, items: AsyncIterator[Body]) -> None:
+        """A list: whatever of it is not over is looked at, for a gap may have hidden more than changed incidents."""
+        since = self._cache.mark()
+        incidents = [kept(item) async for item in items]
+        changed = self._cache.replace(Incident.__name__, self._namespace, incidents, since)
+        for incident in incidents:
+            self._look_at(incident)
+        for gone in changed - {incident["metadata"]["name"] for incident in incidents}:
+            self._changed(self._key(gone))
+        self.listed.set()
+
+    def change(self, kind: str, body: Body) -> None:
+        name = body["metadata"]["name"]
+        if kind == "DELETED":
+            self._cache.remove(Incident.__name__, self._namespace, name)
+            self._changed(self._key(name))
+            return
+        incident = kept(body)
+        self._cache.put(Incident.__name__, self._namespace, incident)
+        self._look_at(incident)
+
+    def _look_at(self, incident: Body) -> None:
+        """One that ended is looked at for an hour, in which what follows its end is made sure of; then only a change
+        can bring it back."""
+        lately = datetime.now(UTC) - REPORTED_FOR
+        if not incident["settled"] or (incident["escalated"] is not None and incident["escalated"] > lately):
+            self._changed(self._key(incident["metadata"]["name"]))
+
+    def _key(self, name: str) -> Key:
+        return Key(Incident.__name__, self._namespace, name)
+
+
+class RequestStore:
+    """The ApprovalRequests of a namespace. Nothing is kept of them: one that decides is read when it does."""
+
+    def __init__(self, cache: Cache, namespace: str, changed: Changed) -> None:
+        self._cache = cache
+        self._namespace = namespace
+        self._changed = changed
+
+    async def replace(self, items: AsyncIterator[Body]) -> None:
+        async for item in items:
+            self.change("ADDED", item)
+
+    def change(self, kind: str, body: Body) -> None:  # noqa: ARG002 - one that is gone matters as much
+        if body["metadata"]["name"] == SELFTEST_NAME:
+            return
+        name = body["spec"]["incidentRef"]["name"]
+        known = self._cache.get(Incident.__name__, self._namespace, name)
+        if known is None or not known["settled"] or not is_true_in(body, "Closed"):
+            self._changed(Key(Incident.__name__, self._namespace, name))

@@ -1,0 +1,1 @@
+"""What is approved, and whether it still is."""

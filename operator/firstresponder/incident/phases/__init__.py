@@ -1,0 +1,1 @@
+"""What an incident does in each phase, and what leads from one to the next."""

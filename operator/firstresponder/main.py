@@ -1,0 +1,93 @@
+"""``firstresponder-operator``: runs the operator. Its exit codes are part of its help text."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from firstresponder import logs
+from firstresponder.controller.operator import KindGone, NotReady, Options, run
+from firstresponder.kube.connection import ConnectionProblem, from_kubeconfig, in_cluster
+from firstresponder.kube.errors import ApiError, Unreachable
+
+_log = logging.getLogger("firstresponder.operator")  # not __name__: run as a module, that would be __main__
+
+
+@click.group()
+def main() -> None:
+    """First Responder's operator."""
+
+
+@main.command("run")
+@click.option("--namespace", "namespaces", multiple=True, required=True, help="A namespace to watch; repeatable.")
+@click.option(
+    "--kubeconfig",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A kubeconfig with the token file of the operator's ServiceAccount; without it, the pod's own.",
+)
+@click.option("--health-port", type=click.IntRange(0, 65535), help="Serve /healthz and /readyz there; 0: a free port.")
+@click.option(
+    "--log-format",
+    type=click.Choice(get_args(logs.Format)),
+    default="text",
+    show_default=True,
+    help="Lines for people or for programs, each with the namespace, incident and phase that it is about.",
+)
+@click.option("--verbose", is_flag=True, help="Log more.")
+def run_operator(
+    namespaces: tuple[str, ...],
+    kubeconfig: Path | None,
+    health_port: int | None,
+    log_format: logs.Format,
+    verbose: bool,
+) -> None:
+    """Watch incidents in the given namespaces and respond to them.
+
+    \b
+    Exit codes:
+      0  stopped by SIGTERM or SIGINT
+      1  the API server, a kind or a permission was lost: start it again
+      2  wrong usage or configuration
+      3  the cluster is not prepared: what is missing is printed with its remedy
+    """
+    logs.configure(log_format, verbose=verbose)
+    try:
+        connection = from_kubeconfig(kubeconfig) if kubeconfig is not None else in_cluster()
+        connection.token()
+    except ConnectionProblem as problem:
+        raise click.UsageError(str(problem)) from None
+    try:
+        asyncio.run(_run_until_told_to_stop(Options(connection, tuple(dict.fromkeys(namespaces)), health_port)))
+    except NotReady as missing:
+        click.echo(f"The cluster is not ready for the operator:\n{missing}", err=True)
+        sys.exit(3)
+    except (ApiError, Unreachable) as problem:
+        click.echo(f"The API server is lost: {problem}", err=True)
+        sys.exit(1)
+    except KindGone as gone:
+        _log.error("stopped by a loss; it is safe to start again: %s", gone)
+        sys.exit(1)
+    except Exception:
+        _log.exception("stopped by a failure; it is safe to start again")
+        sys.exit(1)
+
+
+async def _run_until_told_to_stop(options: Options) -> None:
+    """SIGTERM and SIGINT end it in good order from the first moment on; once kopf runs, it takes them itself."""
+    running = asyncio.create_task(run(options))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    _log.info("stopped")
+
+
+if __name__ == "__main__":
+    main()
