@@ -12,12 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from firstresponder.api.base import JSON, ApiModel
-from firstresponder.api.diagnostics import Diagnostic
 from firstresponder.api.packet import Order, Requirement
-from firstresponder.api.runbook import Action
+
+if TYPE_CHECKING:
+    from firstresponder.api.diagnostics import Diagnostic
+    from firstresponder.api.runbook import Action
 
 Seen = Mapping[str, Mapping[str, JSON]]
 """Name of a diagnostic → what it saw, for those that saw anything."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -22,10 +22,12 @@ from firstresponder.actions.action import (
     kebab,
 )
 from firstresponder.api.base import ApiModel, Duration, Expression, Label, Title, duration_seconds
-from firstresponder.api.diagnostics import Diagnostic
-from firstresponder.api.runbook import Action
 from firstresponder.evidence.inventory import InventoryArguments
 from firstresponder.safety.markdown import code
+
+if TYPE_CHECKING:
+    from firstresponder.api.diagnostics import Diagnostic
+    from firstresponder.api.runbook import Action
 
 
 class AnsibleScale(ApiModel):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from firstresponder.actions.action import ActionType, DefaultClass, Given, HostAction, Step, filled
 from firstresponder.api.base import ApiModel, Duration, duration_seconds
-from firstresponder.api.diagnostics import Diagnostic, Template
-from firstresponder.api.runbook import Action
+from firstresponder.api.diagnostics import Template
+
+if TYPE_CHECKING:
+    from firstresponder.api.diagnostics import Diagnostic
+    from firstresponder.api.runbook import Action
 
 
 class Command(ApiModel):

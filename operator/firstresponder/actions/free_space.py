@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -20,8 +20,11 @@ from firstresponder.actions.action import (
     kebab,
 )
 from firstresponder.api.base import BY_NAME, ApiModel, Duration, Expression, Label, OneOf, duration_seconds, exactly_one
-from firstresponder.api.diagnostics import Diagnostic, DurationTemplate, Template
-from firstresponder.api.runbook import Action
+from firstresponder.api.diagnostics import DurationTemplate, Template
+
+if TYPE_CHECKING:
+    from firstresponder.api.diagnostics import Diagnostic
+    from firstresponder.api.runbook import Action
 
 
 class JournalVacuum(ApiModel):

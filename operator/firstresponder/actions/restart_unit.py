@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import StringConstraints
 
@@ -20,12 +20,14 @@ from firstresponder.actions.action import (
     kebab,
 )
 from firstresponder.api.base import JSON, ApiModel, Duration, duration_seconds
-from firstresponder.api.diagnostics import Diagnostic
 from firstresponder.api.packet import Order
-from firstresponder.api.runbook import Action
 from firstresponder.evidence.journal import JournalArguments
 from firstresponder.evidence.unit import UnitArguments
 from firstresponder.safety.neutralise import shown
+
+if TYPE_CHECKING:
+    from firstresponder.api.diagnostics import Diagnostic
+    from firstresponder.api.runbook import Action
 
 
 class RestartUnit(ApiModel):

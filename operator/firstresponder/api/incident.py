@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
+from firstresponder.api.advice import FollowUp, Recommendation
 from firstresponder.api.base import (
     JSON,
     ApiModel,
@@ -31,7 +32,6 @@ from firstresponder.api.escalationpolicy import Money
 from firstresponder.api.packet import DecisionPacket
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.rootcause import RootCause
-from firstresponder.api.runbook import FollowUp, Recommendation
 
 _ATOMIC: dict[str, JSON] = {"x-kubernetes-list-type": "atomic"}
 

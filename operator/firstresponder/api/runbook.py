@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
+from firstresponder.api.advice import FollowUp, Recommendation
 from firstresponder.api.base import (
     BY_NAME,
     JSON,
@@ -110,15 +111,6 @@ class Escalate(ApiModel):
     """What that person has to do; a template."""
 
 
-class Recommendation(ApiModel):
-    """Told to a human, never executed."""
-
-    to: Annotated[list[Label], Field(min_length=1, max_length=8)]
-    """Contacts that it is for."""
-    text: Text
-    """What is recommended; a template."""
-
-
 _ONE_OUTCOME: dict[str, JSON] = {
     "x-kubernetes-validations": [
         {
@@ -172,15 +164,6 @@ class RootCauseText(ApiModel):
     """The request that sets it off."""
     minimal_fix: Text | None = None
     """The least that helps now."""
-
-
-class FollowUp(ApiModel):
-    """Something to do after the incident."""
-
-    type: Literal["Ticket", "Monitoring"]
-    """A ticket for developers, or something to watch from now on."""
-    title: Text
-    """What to do; a template."""
 
 
 class Hypothesis(ApiModel):

@@ -13,8 +13,9 @@ from firstresponder.api.rootcause import FailurePoint, RootCause
 from firstresponder.api.runbook import Action, RunbookSpec
 from firstresponder.debugger.analyst import Case
 from firstresponder.evidence.patterns import is_error_line
-from firstresponder.expressions import format_value, render_text, template_references
+from firstresponder.expressions import render_text, template_references
 from firstresponder.safety import is_withheld
+from firstresponder.safety.values import format_value
 
 _TARGET = "target"
 _VALUES_SHOWN = 300

@@ -18,7 +18,7 @@ from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import Template
 from firstresponder.evidence.argument_checks import require_path
-from firstresponder.evidence.field import Unit, boolean, number, text
+from firstresponder.evidence.field import boolean, number, text
 from firstresponder.evidence.manual_steps import Asked, ManualSteps
 from firstresponder.evidence.probe import Context, Probe, completed, unparseable
 
@@ -75,14 +75,14 @@ PROBE = Probe(
     arguments=DiskArguments,
     source="df",
     fields={
-        "usedPercent": number("Used / (used + available), in percent with one decimal", Unit.PERCENT),
+        "usedPercent": number("Used / (used + available), in percent with one decimal", measured=True),
         "usedBytes": number("Used, in bytes"),
         "sizeBytes": number("The whole file system, in bytes"),
-        "availableBytes": number("What others than root can still write, in bytes", Unit.BYTES),
+        "availableBytes": number("What others than root can still write, in bytes", measured=True),
         "availablePercent": number("The same in percent of the whole file system"),
         "inodesCounted": boolean("Whether it has a fixed number of inodes, so that they can run out"),
         "inodesUsedPercent": number(
-            "Used inodes in percent; left out where there is no fixed number of them", Unit.PERCENT
+            "Used inodes in percent; left out where there is no fixed number of them", measured=True
         ),
         "mountPoint": text("Where the file system is mounted"),
     },

@@ -26,24 +26,29 @@ class Kind(StrEnum):
 
 
 class Unit(StrEnum):
-    """What a measured number counts."""
+    """What a measured number counts. Each is how the names of such fields end, as in ``usedPercent``."""
 
-    PERCENT = "percent"
-    BYTES = "bytes"
-    COUNT = "count"
-    PER_MINUTE = "per minute"
-    SECONDS = "seconds"
-    MILLISECONDS = "milliseconds"
+    PERCENT = "Percent"
+    BYTES = "Bytes"
+    COUNT = "Count"
+    PER_MINUTE = "PerMinute"
+    SECONDS = "Seconds"
+    MILLISECONDS = "Ms"
+
+    @classmethod
+    def of(cls, field: str) -> Unit | None:
+        """The unit that a field's name says, as names in the Kubernetes API do; None where it says none."""
+        return next((each for each in cls if f"{field[:1].upper()}{field[1:]}".endswith(each)), None)
 
 
 @dataclass(frozen=True)
 class Field:
-    """One field. ``unit`` is that of a number which people want to see over time. ``entries`` is what a list holds;
-    ``members`` what a map holds by name, or under every name."""
+    """One field. ``measured`` is a number that people want to see over time; its name ends in its unit. ``entries`` is
+    what a list holds; ``members`` what a map holds by name, or under every name."""
 
     kind: Kind
     meaning: str = ""
-    unit: Unit | None = None
+    measured: bool = False
     entries: Field | None = None
     members: Mapping[str, Field] | Field | None = None
 
@@ -63,8 +68,8 @@ def boolean(meaning: str) -> Field:
     return Field(Kind.BOOLEAN, meaning)
 
 
-def number(meaning: str, unit: Unit | None = None) -> Field:
-    return Field(Kind.NUMBER, meaning, unit)
+def number(meaning: str, *, measured: bool = False) -> Field:
+    return Field(Kind.NUMBER, meaning, measured)
 
 
 def text(meaning: str) -> Field:

@@ -22,7 +22,7 @@ from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import Template
 from firstresponder.evidence import bounded_wait
-from firstresponder.evidence.field import Unit, anything, boolean, number, text
+from firstresponder.evidence.field import anything, boolean, number, text
 from firstresponder.evidence.manual_steps import Asked, ManualSteps, command_line
 from firstresponder.evidence.probe import (
     Context,
@@ -210,7 +210,7 @@ PROBE = Probe(
         "ok": boolean("Whether the status is 200 to 299; false when no whole answer came"),
         "connected": boolean("Whether a connection to the server was made, even if no answer came"),
         "status": number("The HTTP status; left out when no whole answer came"),
-        "latencySeconds": number("From the beginning to the end of the answer, in seconds", Unit.SECONDS),
+        "latencySeconds": number("From the beginning to the end of the answer, in seconds", measured=True),
         "json": anything(
             "The body as JSON, without what could be a secret; left out when it is none or longer than 16 KiB"
         ),

@@ -16,7 +16,7 @@ from typing import Any
 from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import Template
-from firstresponder.evidence.field import Unit, number
+from firstresponder.evidence.field import number
 from firstresponder.evidence.manual_steps import Asked, ManualSteps
 from firstresponder.evidence.probe import Context, Probe, Reason, Unobserved, completed, unparseable
 from firstresponder.safety.markdown import code
@@ -122,7 +122,7 @@ PROBE = Probe(
     arguments=InventoryArguments,
     source="ansible-inventory",
     fields={
-        "count": number("Hosts of the group and of the groups below it, each once", Unit.COUNT),
+        "count": number("Hosts of the group and of the groups below it, each once", measured=True),
         "max": number("The declared maximum of hosts; left out unless all hosts of the group agree on it"),
     },
     argv=_argv,

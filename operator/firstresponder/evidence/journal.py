@@ -21,7 +21,7 @@ from firstresponder.api.base import JSON, ApiModel, Identifier, duration_seconds
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import DurationTemplate, HostPattern, Pattern, Template
 from firstresponder.api.ledger import Moment
-from firstresponder.evidence.field import Unit, number, texts, texts_by_name
+from firstresponder.evidence.field import number, texts, texts_by_name
 from firstresponder.evidence.manual_steps import Asked, ManualSteps, command_line
 from firstresponder.evidence.patterns import PATTERNS, PatternSet
 from firstresponder.evidence.probe import (
@@ -492,8 +492,8 @@ PROBE = Probe(
     arguments=JournalArguments,
     source="journalctl",
     fields={
-        "count": number("How many messages match, however many are kept", Unit.COUNT),
-        "perMinute": number("Matches per minute of the time that was read, at least one minute", Unit.PER_MINUTE),
+        "count": number("How many messages match, however many are kept", measured=True),
+        "perMinute": number("Matches per minute of the time that was read, at least one minute", measured=True),
         "mostRepeated": number("How many messages are the same but for their numbers"),
         "lines": texts("The newest matches, redacted and cut: for people, not for expressions"),
         "extracted": texts_by_name(

@@ -6,7 +6,7 @@ import re
 
 from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.command import CommandOutput
-from firstresponder.evidence.field import Unit, number
+from firstresponder.evidence.field import number
 from firstresponder.evidence.manual_steps import ManualSteps
 from firstresponder.evidence.probe import Context, Probe, completed, unparseable
 
@@ -47,9 +47,9 @@ PROBE = Probe(
     arguments=MemoryArguments,
     source="/proc/meminfo",
     fields={
-        "availableBytes": number("What can be had without swapping, in bytes", Unit.BYTES),
+        "availableBytes": number("What can be had without swapping, in bytes", measured=True),
         "totalBytes": number("All of it, in bytes"),
-        "usedPercent": number("What is not available, in percent of all", Unit.PERCENT),
+        "usedPercent": number("What is not available, in percent of all", measured=True),
         "availablePercent": number("What can be had without swapping, in percent of all, rounded down"),
     },
     argv=_argv,

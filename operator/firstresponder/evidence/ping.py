@@ -19,7 +19,7 @@ from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import Template
 from firstresponder.evidence.argument_checks import require_host
-from firstresponder.evidence.field import Unit, number
+from firstresponder.evidence.field import number
 from firstresponder.evidence.manual_steps import Asked, ManualSteps
 from firstresponder.evidence.probe import (
     Context,
@@ -126,8 +126,8 @@ PROBE = Probe(
     arguments=PingArguments,
     source="ping",
     fields={
-        "lossPercent": number("Packets that did not come back, in percent of those sent", Unit.PERCENT),
-        "rttMs": number("The average round trip, in milliseconds; left out when nothing came back", Unit.MILLISECONDS),
+        "lossPercent": number("Packets that did not come back, in percent of those sent", measured=True),
+        "rttMs": number("The average round trip, in milliseconds; left out when nothing came back", measured=True),
     },
     argv=_argv,
     parse=_parse,

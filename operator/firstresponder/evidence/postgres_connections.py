@@ -23,7 +23,7 @@ from pydantic import ConfigDict, Field
 from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import Template
-from firstresponder.evidence.field import NUMBER, TEXT, Unit, boolean, number, record, table, text
+from firstresponder.evidence.field import NUMBER, TEXT, boolean, number, record, table, text
 from firstresponder.evidence.manual_steps import ManualSteps
 from firstresponder.evidence.postgres import APPLICATION, TOO_MANY, manual_steps, query_argv, refusal
 from firstresponder.evidence.probe import Context, Probe, Reason, Unobserved, failure, text_of, unparseable
@@ -236,16 +236,16 @@ PROBE = Probe(
     source="psql, pg_stat_activity",
     fields={
         "tooMany": boolean("Whether the server had no free connection for us; then nothing else is known"),
-        "count": number("Client connections that bear the name", Unit.COUNT),
+        "count": number("Client connections that bear the name", measured=True),
         "idleInTransaction": number("Those of them that hold a transaction open and do nothing"),
         "max": number("`max_connections`"),
         "total": number("Client connections of everybody"),
-        "usedPercent": number("100 · count / max, in percent", Unit.PERCENT),
+        "usedPercent": number("100 · count / max, in percent", measured=True),
         "totalPercent": number("100 · total / (max less what the server reserves), in percent"),
         "limit": number("The limit that the application meets first: the server's, its role's or its database's"),
         "limitedBy": text("Whose that is: `the server`, `role NAME` or `database NAME`"),
         "limitUsed": number("Client connections of everybody that count towards it"),
-        "limitPercent": number("100 · limitUsed / limit, in percent", Unit.PERCENT),
+        "limitPercent": number("100 · limitUsed / limit, in percent", measured=True),
         "ownPercent": number("The application's part of limitUsed, in percent"),
         "holder": record("Who holds most of them: `application`, `role`, `database`, `count`, `idle`, …", **_HOLDER),
         "holders": table(f"The {_HOLDERS} who hold most, likewise", **_HOLDER),

@@ -17,7 +17,7 @@ from typing import Generic, Literal, TypeVar
 from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.ledger import Moment
-from firstresponder.evidence.field import Field, Unit
+from firstresponder.evidence.field import Field
 from firstresponder.evidence.manual_steps import ManualSteps
 from firstresponder.safety import shown
 
@@ -117,9 +117,9 @@ class Probe(Generic[A]):
     """What else the author of a runbook has to know, as Markdown below the tables of its page."""
 
     @property
-    def measures(self) -> Mapping[str, Unit]:
-        """The fields that people want to see over time. A field's unit is the same in all probes."""
-        return {name: field.unit for name, field in self.fields.items() if field.unit is not None}
+    def measures(self) -> tuple[str, ...]:
+        """The fields that people want to see over time."""
+        return tuple(name for name, field in self.fields.items() if field.measured)
 
 
 def completed(output: CommandOutput) -> str:

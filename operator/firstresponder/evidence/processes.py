@@ -26,7 +26,7 @@ from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.diagnostics import Template
 from firstresponder.evidence import unit_usage
-from firstresponder.evidence.field import BOOLEAN, NUMBER, TEXT, Unit, number, record, table, texts
+from firstresponder.evidence.field import BOOLEAN, NUMBER, TEXT, number, record, table, texts
 from firstresponder.evidence.manual_steps import Asked, ManualSteps
 from firstresponder.evidence.probe import Context, Probe, Reason, Unobserved, completed, unparseable
 from firstresponder.evidence.unit import require_unit_name
@@ -381,7 +381,7 @@ PROBE = Probe(
         "hostCpuPercent": number(
             "How busy all processors together are, in percent of all of them: with `steal`, without `idle` and "
             "`iowait`",
-            Unit.PERCENT,
+            measured=True,
         ),
         "notIdlePercent": number("The same with `iowait`: all but `idle`"),
         "cpu": record(

@@ -12,7 +12,6 @@ from firstresponder.expressions.expression import (
     compile_expression,
 )
 from firstresponder.expressions.fill import fill
-from firstresponder.expressions.numbers import format_number, format_value
 from firstresponder.expressions.scope import Scope, resolve_variables
 from firstresponder.expressions.template import (
     ForbiddenValue,
@@ -41,8 +40,6 @@ __all__ = [
     "compile_condition",
     "compile_expression",
     "fill",
-    "format_number",
-    "format_value",
     "render_argument",
     "render_text",
     "resolve_variables",

@@ -19,10 +19,10 @@ from cel_expr_python.ext import ext_math, ext_strings
 from firstresponder.expressions.complaint import ExpressionError, explain_error, too_deep
 from firstresponder.expressions.cost import MAX_COST, cost, read_cost_tree
 from firstresponder.expressions.form import Form, read_form
-from firstresponder.expressions.numbers import format_value
 from firstresponder.expressions.scope import Scope
 from firstresponder.expressions.tree import Comparison, Read, Tree, read_tree
 from firstresponder.safety import neutralise
+from firstresponder.safety.values import format_value
 
 MAX_LENGTH = 4096
 """Characters of the longest expression."""

@@ -17,8 +17,8 @@ from collections.abc import Callable, Collection
 from ipaddress import IPv6Address
 from typing import Any
 
-from firstresponder.expressions.numbers import format_value
 from firstresponder.expressions.scope import Scope
+from firstresponder.safety.values import format_value
 
 MISSING = "?"
 VALUE_LIMIT = 256

@@ -14,12 +14,13 @@ from typing import TypeVar
 from firstresponder.actions.action import Seen
 from firstresponder.actions.catalogue import methods_of, scaling_of
 from firstresponder.actions.clause import action_clause
+from firstresponder.api.advice import Recommendation
 from firstresponder.api.base import JSON, format_time
 from firstresponder.api.incident import CriterionResult, HypothesisResult, Incident, IncidentStatus
 from firstresponder.api.packet import DecisionPacket, ProposedAction
 from firstresponder.api.reasons import EscalationReason
-from firstresponder.api.runbook import Action, Recommendation, RunbookSpec, Triage
-from firstresponder.expressions import ExpressionError, Scope, TemplateError, Verdict, format_value
+from firstresponder.api.runbook import Action, RunbookSpec, Triage
+from firstresponder.expressions import ExpressionError, Scope, TemplateError, Verdict
 from firstresponder.incident.approval.packet import Refused, Shaped, shape_action
 from firstresponder.incident.decision.amount import plan_amount
 from firstresponder.incident.decision.decide import (
@@ -40,6 +41,7 @@ from firstresponder.incident.decision.observations import evidence_of, values_of
 from firstresponder.runbooks.parameters import InvalidParameter, recorded, resolve
 from firstresponder.runbooks.symbols import compiled, names_in
 from firstresponder.safety.neutralise import shown
+from firstresponder.safety.values import format_value
 
 _VALUE, _SAW = 400, 1200
 """Characters of one value, enough to see which process of a list a guard is about, and of any one text."""

@@ -10,7 +10,7 @@ from typing import Any
 from firstresponder.api.base import JSON
 from firstresponder.api.packet import VerificationPlan
 from firstresponder.api.runbook import Case, Expectation, RunbookSpec, Triage
-from firstresponder.expressions import Scope, format_value
+from firstresponder.expressions import Scope
 from firstresponder.incident.decision.amount import plan_amount
 from firstresponder.incident.decision.decide import (
     DEFAULT_MARGIN,
@@ -26,6 +26,7 @@ from firstresponder.incident.decision.decide import (
 from firstresponder.incident.decision.verification import take_sample, verification_plan
 from firstresponder.incident.facts import Sample
 from firstresponder.runbooks.parameters import resolve
+from firstresponder.safety.values import format_value
 
 _MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeGuard
 
 from firstresponder.api.incident import Incident, Stage
-from firstresponder.evidence.catalogue import PROBES
 from firstresponder.evidence.field import Unit
-from firstresponder.expressions import format_number
+from firstresponder.safety.values import format_number
 
-UNITS: Mapping[str, Unit] = {field: unit for probe in PROBES.values() for field, unit in probe.measures.items()}
-"""By field; it is the same in all probes."""
 UNKNOWN = "–"
 _MOST = 1e18
 """Nothing that is measured is more, or below zero: such a number can neither be drawn nor be believed."""
@@ -60,7 +57,7 @@ class Quantity:
     def title(self) -> str:
         """``processes: host CPU`` for ``processes.hostCpuPercent``."""
         diagnostic, _, field = self.name.partition(".")
-        if UNITS[field] is Unit.PER_MINUTE:
+        if self.unit is Unit.PER_MINUTE:
             return f"{diagnostic}: rate"
         words = [each.lower() for each in re.findall(r"[A-Z]?[a-z0-9]+", field)]
         kept = words[:-1] if len(words) > 1 and words[-1] in _UNIT_WORDS else words
@@ -108,11 +105,9 @@ def quantities(incident: Incident) -> tuple[Quantity, ...]:
         return asked.index(owner) if owner in hosts else len(asked), quantity[2]
 
     return tuple(
-        Quantity(
-            runbook, f"{diagnostic}.{field}", UNITS[field], hosts.get((runbook, diagnostic), ""), tuple(seen), acted
-        )
+        Quantity(runbook, f"{diagnostic}.{field}", unit, hosts.get((runbook, diagnostic), ""), tuple(seen), acted)
         for (runbook, diagnostic, field), seen in sorted(points.items(), key=lambda each: place(each[0]))
-        if field in UNITS
+        if (unit := Unit.of(field)) is not None
     )
 
 

@@ -17,13 +17,13 @@ from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.base import JSON, condition, duration_text, format_time
 from firstresponder.api.incident import ONCE_MORE, AttemptState, HypothesisResult, Incident, Phase, RevisionReference
 from firstresponder.api.packet import DecisionPacket
-from firstresponder.expressions import format_value
 from firstresponder.incident.approval.binding import approvers, digest_of
 from firstresponder.incident.phases.summary import unmet_criteria
 from firstresponder.reporting.harmless import redact, shown
 from firstresponder.reporting.packet_text import PacketText, packet_text
 from firstresponder.safety.neutralise import neutralise
 from firstresponder.safety.redact import REDACTED
+from firstresponder.safety.values import format_value
 
 _LIMIT = 4096
 """Characters of one text; longer ones end in ``…``."""

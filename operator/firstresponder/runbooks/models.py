@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from pydantic import create_model
 
-from firstresponder.actions import catalogue as actions
+from firstresponder.actions.model import Action
 from firstresponder.api import kinds, runbook
 from firstresponder.api.base import ApiModel, Resource
-from firstresponder.evidence import catalogue as evidence
+from firstresponder.evidence.model import Diagnostic
 
 M = TypeVar("M", bound=ApiModel)
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # to whoever uses them they are what the API says
     Runbook = runbook.Runbook
     TriagePlaybook = runbook.TriagePlaybook
 else:
-    _TYPES = {runbook.Action: actions.Action, runbook.Diagnostic: evidence.Diagnostic}
+    _TYPES = {runbook.Action: Action, runbook.Diagnostic: Diagnostic}
     RunbookSpec = _with(runbook.RunbookSpec, _TYPES)
     TriagePlaybookSpec = _with(runbook.TriagePlaybookSpec, _TYPES)
     Runbook = _with(runbook.Runbook, {runbook.RunbookSpec: RunbookSpec})

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from firstresponder.actions import catalogue
 from firstresponder.actions.action import Count, Given, kebab
 from firstresponder.actions.catalogue import TYPES, methods_of
 from firstresponder.actions.free_space import METHODS
+from firstresponder.actions.model import Action
 from firstresponder.api.packet import Order
-from firstresponder.api.runbook import Action
 
 UNIT = {"loadState": "loaded", "invocationID": "c" * 32, "timeoutStartSeconds": 90, "timeoutStopSeconds": 30}
 RECAP = "PLAY RECAP *********************************************************************"
@@ -20,7 +19,7 @@ RECAP = "PLAY RECAP ************************************************************
 
 def action(**kind: Any) -> Action:
     common = {"name": "x", "risk": {}, "rollback": {"plan": "STOP"}, "approval": {"prompt": "?", "class": "x"}}
-    return catalogue.Action.model_validate({**common, **kind})
+    return Action.model_validate({**common, **kind})
 
 
 def given(**more: Any) -> Given:
@@ -55,7 +54,7 @@ SCALE = action(
 
 
 def test_every_type_of_the_api_is_in_the_catalogue() -> None:
-    assert tuple(TYPES) == catalogue.Action.kinds
+    assert tuple(TYPES) == Action.kinds
 
 
 def test_the_api_speaks_of_a_type_as_a_runbook_writes_it() -> None:

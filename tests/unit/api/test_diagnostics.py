@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from firstresponder.evidence.catalogue import PROBES, Diagnostic
+from firstresponder.evidence.catalogue import PROBES
+from firstresponder.evidence.model import Diagnostic
 
 
 def diagnostic(**probe: Any) -> Diagnostic:

@@ -11,11 +11,11 @@ from firstresponder.expressions import (
     MissingValue,
     Scope,
     TemplateError,
-    format_number,
     render_argument,
     render_text,
     template_references,
 )
+from firstresponder.safety.values import format_number
 
 SCOPE = Scope(
     {

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firstresponder.api.advice import FollowUp, Recommendation
 from firstresponder.api.incident import (
     Attempt,
     AttemptState,
@@ -25,7 +26,6 @@ from firstresponder.api.incident import (
     Unavailable,
 )
 from firstresponder.api.rootcause import RootCause
-from firstresponder.api.runbook import FollowUp, Recommendation
 from firstresponder.incident.budget import ESSENTIAL_LIMIT, LIMIT, essential, head, size, within_budget
 from firstresponder.incident.phases.recurrence import with_recurrence
 from firstresponder.incident.plan import SendOrder

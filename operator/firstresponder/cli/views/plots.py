@@ -23,9 +23,9 @@ from matplotlib.ticker import MaxNLocator
 
 from firstresponder.api.base import duration_text, elapsed_seconds
 from firstresponder.evidence.field import Unit
-from firstresponder.expressions import format_number
 from firstresponder.reporting.quantities import Point, Quantity, amount, scale
 from firstresponder.reporting.thresholds import Threshold
+from firstresponder.safety.values import format_number
 
 _INK, _FAINT, _RULE, _DATA, _LIMIT, _ACTION = (f"#0a0b0{number}" for number in range(6))
 _VARIABLES = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from firstresponder.api.advice import Recommendation
 from firstresponder.api.base import JSON
 from firstresponder.api.incident import HypothesisResult
 from firstresponder.api.reasons import EscalationReason
@@ -17,7 +18,6 @@ from firstresponder.api.runbook import (
     Guard,
     Hypothesis,
     Outcome,
-    Recommendation,
     RunbookSpec,
     Triage,
 )
@@ -25,12 +25,12 @@ from firstresponder.expressions import (
     Expression,
     Scope,
     Verdict,
-    format_value,
     render_text,
     resolve_variables,
     witnesses,
 )
 from firstresponder.runbooks.symbols import compiled, diagnostics_behind, expressions_behind, names_in
+from firstresponder.safety.values import format_value
 
 DEFAULT_MARGIN = 20
 """Points of likelihood by which the winner must lead, unless the EscalationPolicy says otherwise."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from firstresponder.api.advice import FollowUp
 from firstresponder.api.base import seconds
 from firstresponder.api.incident import (
     ConditionType,
@@ -15,7 +16,7 @@ from firstresponder.api.incident import (
     Verification,
 )
 from firstresponder.api.reasons import EscalationReason
-from firstresponder.api.runbook import FollowUp, RunbookSpec, Triage
+from firstresponder.api.runbook import RunbookSpec, Triage
 from firstresponder.expressions import Scope, TemplateError, render_text
 from firstresponder.incident.decision.blind_spots import with_blind_spots
 from firstresponder.incident.decision.context import ContextError, TriageContext, playbook_context, triage_context

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from firstresponder.api.advice import Recommendation
 from firstresponder.api.reasons import EscalationReason
-from firstresponder.api.runbook import Escalate, Outcome, Recommendation
+from firstresponder.api.runbook import Escalate, Outcome
 from firstresponder.runbooks.page.render_context import RenderContext
 from firstresponder.safety.markdown import code, prose
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from firstresponder.actions.catalogue import TYPES
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.runbook import Parameter, Role, Runbook, RunbookSpec, Triage, TriagePlaybook
-from firstresponder.expressions import format_number
 from firstresponder.runbooks.evidence_paths import conditions_read, paths_read
 from firstresponder.runbooks.page.act import actions
 from firstresponder.runbooks.page.decide import decision
@@ -17,6 +16,7 @@ from firstresponder.runbooks.page.render_context import RenderContext
 from firstresponder.runbooks.page.verify import verification
 from firstresponder.safety import neutralise
 from firstresponder.safety.markdown import code, fenced, items, prose, table
+from firstresponder.safety.values import format_number
 
 _DESCRIPTION = "kubernetes.io/description"
 _LONGEST = 8192

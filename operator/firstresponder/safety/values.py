@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from firstresponder.safety import shown
+from firstresponder.safety.neutralise import shown
 
 
 def format_number(number: float) -> str:
