@@ -1,4 +1,6 @@
-"""How much CPU each plugin takes from its start to its end, in seconds: ``python -m benchmarks.cold_start``.
+"""How much CPU each plugin takes from its start to its end, in seconds.
+
+``python -m benchmarks.cold_start`` measures some of them alone, also against a cluster of yours.
 
 Each command runs as a process of its own, once unmeasured (which compiles what is not compiled yet) and then as often
 as asked. Its user and system time are what the kernel says of it. Without ``--kubeconfig`` a server on loopback plays
@@ -10,7 +12,6 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
-import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from pathlib import Path
 import click
 from tests.unit.cli.stored_incident import RESOLVED, WAITING, served
 
+from benchmarks.figures import NotMeasured, Section, at_most
 from benchmarks.machine import machine
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
@@ -63,6 +65,28 @@ WRITING = (
 )
 """Commands that need the incidents that are stored here, or change something: never run against a cluster of others."""
 
+HELD = ("kubectl-incident describe {incident} -n {namespace}", "kubectl_complete-incident de")
+"""Those that have a goal: 0.35 s."""
+_SAMPLES = 5
+
+
+def measure() -> Iterator[Section]:
+    section = Section(
+        "A plugin, from its start to its end",
+        "CPU seconds, user and system, of a process of its own that has run once before. A server on loopback plays "
+        "the API server, with one incident that waits for its approval.",
+    )
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as file:
+        environment = _environment(file)
+        for line in [*ALONE, *READING, *WRITING]:
+            words = line.format(incident=WAITING, namespace="prod")
+            _cpu_seconds(words.split(), environment)
+            section.begin_sample()
+            for _ in range(_SAMPLES):
+                goal = at_most(0.35) if line in HELD else None
+                section.record(f"`{words}`", "s", _cpu_seconds(words.split(), environment), goal)
+    yield section
+
 
 @click.command()
 @click.option(
@@ -78,14 +102,19 @@ def main(runs: int, only: str, kubeconfig: str | None, namespace: str, incident:
     """Print the minimum, median and maximum of the CPU seconds of each command."""
     print(f"{machine()}\nCPU seconds (user + system) of {runs} runs\n\n{'min':>6}{'median':>8}{'max':>7}")
     with tempfile.TemporaryDirectory() as folder, _cluster(kubeconfig, Path(folder)) as file:
-        environment = os.environ | {"KUBECONFIG": str(file), "COLUMNS": "120"}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        environment = _environment(file)
         for line in [*ALONE, *READING, *(() if kubeconfig else WRITING)]:
             words = line.format(incident=incident, namespace=namespace)
             if only in words:
                 _, *seconds = [_cpu_seconds(words.split(), environment) for _ in range(runs + 1)]
                 low, middle, high = min(seconds), statistics.median(seconds), max(seconds)
                 print(f"{low:6.3f}{middle:8.3f}{high:7.3f}  {words}", flush=True)
+
+
+def _environment(kubeconfig: Path) -> dict[str, str]:
+    environment = os.environ | {"KUBECONFIG": str(kubeconfig), "COLUMNS": "120"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment
 
 
 @contextmanager
@@ -98,7 +127,7 @@ def _cluster(kubeconfig: str | None, folder: Path) -> Iterator[Path]:
 
 
 def _cpu_seconds(words: Sequence[str], environment: dict[str, str]) -> float:
-    """What one run takes. Raises SystemExit where it fails: a failure is quick, and no figure for anything."""
+    """What one run takes. Raises NotMeasured."""
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(
             [SCRIPTS / words[0], *words[1:]],
@@ -112,7 +141,7 @@ def _cpu_seconds(words: Sequence[str], environment: dict[str, str]) -> float:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             said.seek(0)
-            sys.exit(f"{' '.join(words)} ended with {process.returncode}:\n{said.read()}")
+            raise NotMeasured(f"{' '.join(words)} ended with {process.returncode}:\n{said.read()}")
     return usage.ru_utime + usage.ru_stime
 
 

@@ -57,7 +57,7 @@ class GoBuild:
         if not self.available:
             self.require_buildable()
             cache_directory().mkdir(parents=True, exist_ok=True)
-            with _only_one(target, self.name):
+            with only_one(target, self.name):
                 if not self.available:  # else somebody else built, while we waited
                     self._build(target)
         return target
@@ -140,8 +140,8 @@ def _environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _only_one(target: Path, what: str) -> Iterator[None]:
-    """Two test runs started together build once: the second waits for the first."""
+def only_one(target: Path, what: str) -> Iterator[None]:
+    """Two runs started together build once: the second waits for the first."""
     with target.with_name(f"{target.name}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,6 +1,6 @@
 """What this machine lacks for a given need, said in one line before anything else happens.
 
-`python3 -m tests.testbed.preflight cluster|hosts|kind|lint|browser|python…` runs on the machine's own Python,
+`python3 -m tests.testbed.preflight cluster|hosts|kind|lint|browser|rulebook|python…` runs on the machine's own Python,
 before there is a virtual environment: standard library only. As root on Debian it installs the
 missing packages.
 """
@@ -26,6 +26,7 @@ HOST_PROGRAMS = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-contai
 KIND_PROGRAMS = {"dockerd": "docker.io", "docker": "docker.io", "runc": "runc", "iptables": "iptables"}
 LINT_PROGRAMS = {"shellcheck": "shellcheck"}
 BROWSER_PROGRAMS = {"chromium": "chromium"}
+RULEBOOK_PROGRAMS = {"java": "default-jre-headless", "ssh": "openssh-client"}
 
 
 def check_python() -> None:
@@ -78,6 +79,13 @@ def check_browser() -> None:
     _require_programs(BROWSER_PROGRAMS)
 
 
+def check_rulebook() -> None:
+    """What ansible-rulebook needs that is no Python package: its rules run in Java."""
+    _require_programs(RULEBOOK_PROGRAMS)
+    if find_spec("ensurepip") is None:
+        _install(["python3-venv"], "Python's ensurepip")
+
+
 CHECKS = {
     "python": check_python,
     "cluster": check_cluster,
@@ -85,6 +93,7 @@ CHECKS = {
     "kind": check_kind,
     "lint": check_lint,
     "browser": check_browser,
+    "rulebook": check_rulebook,
 }
 
 
