@@ -34,7 +34,7 @@ USER = "plain"
 """An account of the hosts that may log in and read the journal."""
 _LOCK = HERE / "ansible-rulebook.lock"
 _START_TIMEOUT = 90.0
-_TRIAGE_TIMEOUT = 300.0
+_TRIAGE_TIMEOUT = 120.0
 
 
 def ensure() -> Path:
@@ -93,7 +93,7 @@ class Ansible:
             f"--rulebook={rulebook}",
             f"--inventory={self._folder}/inventory.yml",
         ]
-        self._rulebook = Child(argv, log, env=self._environment(), cwd=self._folder)
+        self._rulebook = Child(argv, log, env=self._environment(), cwd=self._folder / "project")
         self._exit.callback(self._rulebook.stop)
         wait_until(self._listens, _START_TIMEOUT, "ansible-rulebook", self._rulebook)
 
@@ -105,7 +105,7 @@ class Ansible:
         )
         with urllib.request.urlopen(request, timeout=10):  # noqa: S310
             pass
-        decided = lambda: f"decided {name}" in self._rulebook.log.read_text()  # noqa: E731
+        decided = lambda: f"decided {name}\n" in self._rulebook.log.read_text()  # noqa: E731
         wait_until(decided, _TRIAGE_TIMEOUT, f"ansible-rulebook's decision on {name}", self._rulebook)
 
     def _listens(self) -> bool:
@@ -131,7 +131,9 @@ class Ansible:
         account = {"ansible_user": USER, "ansible_ssh_private_key_file": str(self._key)}
         hosts = {host.name: {"ansible_host": host.address} for host in self._hosts}
         (self._folder / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": account}}))
-        (self._folder / "triage.yml").write_text(yaml.safe_dump(_playbook()))
+        playbook = self._folder / "project" / "triage.yml"
+        playbook.parent.mkdir()  # the rulebook copies all of it for each run
+        playbook.write_text(yaml.safe_dump(_playbook()))
 
     def _call(self, program: str, *arguments: str) -> str:
         argv = [str(self._programs / program), f"--inventory={self._folder}/inventory.yml", *arguments]

@@ -23,7 +23,7 @@ from benchmarks.figures import Section, at_most
 from benchmarks.operators import cpu_seconds, peak_mib
 
 _SAMPLES = 3
-_SETTLED, _REST = 20.0, 30.0
+_SETTLED, _REST = 15.0, 20.0
 """Seconds: what follows from a start, and then the rest that is measured."""
 _AT_ONCE = 16
 
@@ -66,7 +66,7 @@ def _restarted(stage: Stage, before: Before, folder: Path) -> Section:
     section = Section(
         f"A restart alongside {before.ended:,} ended incidents{waiting}",
         "From the operator's start to the end of an incident of an unknown type that is opened then. Memory is the "
-        "largest resident size of its processes, added up; at rest is the half minute that begins 20 s later.",
+        "largest resident size of its processes, added up; at rest are 20 s that begin 15 s later.",
     )
     for sample in range(_SAMPLES):
         section.begin_sample()

@@ -72,14 +72,7 @@ def _compared(stage: Stage, operator: Operator, fleet: Sequence[Host], turns: in
         shells = [stack.enter_context(Inside(host)) for host in fleet]
         ours = _Ours(fleet)
         loop = runner.run(_Plain.connected(fleet))
-        ansible: Ansible | None = None
-        try:
-            ansible = stack.enter_context(Ansible(fleet, fleet[0].observe_key))
-            ansible.ad_hoc()
-            ansible.start_rulebook()
-            ansible.alert("unmeasured")
-        except (MissingError, TimeoutError) as problem:
-            section.leave_out("`ansible`, `ansible-rulebook`", " ".join(str(problem).split())[:300])
+        ansible = _started_ansible(section, stack, fleet)
         runner.run(ours.triage())
         runner.run(loop.run())
         _alert(stage, operator, fleet, f"n{number}-unmeasured")
@@ -117,6 +110,19 @@ def _compared(stage: Stage, operator: Operator, fleet: Sequence[Host], turns: in
     return section
 
 
+def _started_ansible(section: Section, stack: ExitStack, fleet: Sequence[Host]) -> Ansible | None:
+    """Warm; None where it cannot be had, which the section then says."""
+    try:
+        ansible = stack.enter_context(Ansible(fleet, fleet[0].observe_key))
+        ansible.ad_hoc()
+        ansible.start_rulebook()
+        ansible.alert("unmeasured")
+    except (MissingError, NotMeasured, TimeoutError) as problem:
+        section.leave_out("`ansible` and `ansible-rulebook`", " ".join(str(problem).split())[-300:])
+        return None
+    return ansible
+
+
 class _Ours:
     """The operator's own code in this process, over one pool."""
 
@@ -124,11 +130,12 @@ class _Ours:
         self._pool = SshPool()
         self._diagnostics = diagnostics(self._pool, fleet)
         self._resources = {host.name: resource_of(host) for host in fleet}
+        self._effect = five(list(self._resources.values()))
         self._targets = [observing(host) for host in fleet]
         self._commands = [list(commands(resource).values()) for resource in self._resources.values()]
 
     async def triage(self) -> None:
-        seen = await self._diagnostics.observe(five(list(self._resources.values())), self._resources)
+        seen = await self._diagnostics.observe(self._effect, self._resources)
         if failed := [f"{each.name} on {each.host}: {each.unavailable}" for each in seen.evidence if each.unavailable]:
             raise NotMeasured("\n".join(failed))
 
