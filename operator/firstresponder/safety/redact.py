@@ -7,6 +7,7 @@ Lines stay lines: what is hidden over several of them is hidden in each. What is
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator
 from functools import reduce
@@ -26,6 +27,8 @@ _LINES = re.compile(r"[^\n]+")
 
 _PASSES = 8
 """As often it is looked again at what is left next to what was hidden; more than two are hardly ever needed."""
+_SHORT, _REMEMBERED = 200, 8192
+"""Texts of at most so many characters are remembered, and so many of them."""
 _FINDERS: tuple[Finder, ...] = (
     *forms.RULES,
     *sources.URLS,
@@ -83,7 +86,29 @@ def _origin(span: Span, through: list[View]) -> Span:
 
 def may_be_secret(text: str, key: str | None = None) -> bool:
     """Whether a text may not be kept: for what it is, or for what the key before it says."""
-    return redact(text) != text or (key is not None and redact(f"{key}={text}") != f"{key}={text}")
+    return not _is_harmless(text) or (key is not None and not _is_harmless(f"{key}={text}"))
+
+
+def _is_harmless(text: str) -> bool:
+    """Whether nothing of it is hidden. A triage asks it of a thousand short texts, most of them those of the last one."""
+    if len(text) > _SHORT:
+        return redact(text) == text
+    try:
+        _require_harmless(text)
+    except _HiddenError:
+        return False
+    return True
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _require_harmless(text: str) -> None:
+    """Raise _HiddenError when something is hidden: nothing is remembered then, so no secret stays in memory for it."""
+    if redact(text) != text:
+        raise _HiddenError
+
+
+class _HiddenError(Exception):
+    """Something of a text is hidden."""
 
 
 def _found(text: str, finders: tuple[Finder, ...]) -> list[Span]:
