@@ -7,12 +7,15 @@ import contextlib
 import logging
 import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
 import click
 
 from firstresponder import logs
+from firstresponder.archive.destination import sink_of
+from firstresponder.archive.sink import Sink
 from firstresponder.controller.operator import KindGone, NotReady, Options, run
 from firstresponder.kube.connection import ConnectionProblem, from_kubeconfig, in_cluster
 from firstresponder.kube.errors import ApiError, Unreachable
@@ -40,12 +43,31 @@ def main() -> None:
     show_default=True,
     help="Lines for people or for programs, each with the namespace, incident and phase that it is about.",
 )
+@click.option(
+    "--archive",
+    metavar="DESTINATION",
+    help="Where ended incidents are written before they are deleted: file:///DIRECTORY or https://HOST/PATH. Without "
+    "it none is ever deleted.",
+)
+@click.option(
+    "--archive-token-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A file with the bearer token for --archive https://…; read anew for each line.",
+)
+@click.option(
+    "--archive-ca-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A file with the authority of the certificate of --archive https://…, in place of the system's.",
+)
 @click.option("--verbose", is_flag=True, help="Log more.")
 def run_operator(
     namespaces: tuple[str, ...],
     kubeconfig: Path | None,
     health_port: int | None,
     log_format: logs.Format,
+    archive: str | None,
+    archive_token_file: Path | None,
+    archive_ca_file: Path | None,
     verbose: bool,
 ) -> None:
     """Watch incidents in the given namespaces and respond to them.
@@ -63,8 +85,9 @@ def run_operator(
         connection.token()
     except ConnectionProblem as problem:
         raise click.UsageError(str(problem)) from None
+    sink = _sink(archive, archive_token_file, archive_ca_file)
     try:
-        asyncio.run(_run_until_told_to_stop(Options(connection, tuple(dict.fromkeys(namespaces)), health_port)))
+        asyncio.run(_run_until_told_to_stop(Options(connection, tuple(dict.fromkeys(namespaces)), health_port, sink)))
     except NotReady as missing:
         click.echo(f"The cluster is not ready for the operator:\n{missing}", err=True)
         sys.exit(3)
@@ -77,6 +100,17 @@ def run_operator(
     except Exception:
         _log.exception("stopped by a failure; it is safe to start again")
         sys.exit(1)
+
+
+def _sink(destination: str | None, token_file: Path | None, ca_file: Path | None) -> Sink | None:
+    if destination is None:
+        if token_file is not None or ca_file is not None:
+            raise click.UsageError("--archive-token-file and --archive-ca-file are of no use without --archive")
+        return None
+    try:
+        return sink_of(destination, token_file, ca_file, lambda: datetime.now(UTC))
+    except ValueError as problem:
+        raise click.UsageError(str(problem)) from None
 
 
 async def _run_until_told_to_stop(options: Options) -> None:

@@ -15,6 +15,7 @@ from firstresponder.kube.permissions import OPERATOR_NAMESPACE, OPERATOR_USER, a
 _AT_ONCE: Final = 16
 _APPLY_CRDS: Final = "kubectl apply --server-side --filename crds/"
 _APPLY_CLUSTER: Final = "kubectl apply --server-side --filename deploy/"
+_APPLY_TO_NAMESPACE: Final = "kubectl apply --server-side --namespace {} --filename deploy/{}/"
 
 
 async def user_name(client: Client) -> str:
@@ -25,8 +26,10 @@ async def user_name(client: Client) -> str:
     return name
 
 
-async def missing(client: Client, namespaces: Sequence[str]) -> tuple[str, ...]:
+async def missing(client: Client, namespaces: Sequence[str], *, archiving: bool = False) -> tuple[str, ...]:
     """What the operator lacks to work in these namespaces, each with the command that fixes it; empty when ready.
+
+    ``archiving`` is whether it is to delete the incidents that it archived.
 
     Raises ApiError for anything but a missing kind or permission, Unreachable without an answer.
     """
@@ -41,7 +44,7 @@ async def missing(client: Client, namespaces: Sequence[str]) -> tuple[str, ...]:
         async with gathering:
             return not await _is_allowed(client, spec)
 
-    reviews = list(access_reviews(tuple(namespaces)))
+    reviews = list(access_reviews(tuple(namespaces), archiving=archiving))
     answers = await asyncio.gather(*(denied(spec) for spec in reviews))
     return tuple(_missing_right(spec["resourceAttributes"]) for spec, no in zip(reviews, answers, strict=True) if no)
 
@@ -69,6 +72,8 @@ def _missing_right(attributes: dict[str, str]) -> str:
     namespace = attributes.get("namespace")
     where = f" in namespace {namespace}" if namespace else ""
     fix = _APPLY_CLUSTER
-    if namespace and namespace != OPERATOR_NAMESPACE:
-        fix = f"kubectl apply --server-side --namespace {namespace} --filename deploy/watched-namespace/"
+    if attributes["verb"] == "delete":
+        fix = f"{_APPLY_TO_NAMESPACE.format(namespace, 'archive')} (with Helm: the values archive.file or archive.http)"
+    elif namespace and namespace != OPERATOR_NAMESPACE:
+        fix = _APPLY_TO_NAMESPACE.format(namespace, "watched-namespace")
     return f"may not {attributes['verb']} {resource}{name}{where}: {fix}"
