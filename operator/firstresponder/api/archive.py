@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.base import JSON, StatusModel, Time, format_time
@@ -22,6 +23,13 @@ class ArchivedIncident(StatusModel):
     """The incident, with its uid and the resourceVersion that was deleted."""
     approval_requests: list[ApprovalRequest] = Field(default_factory=list)
     """Every request that was made for it: who approved or denied what."""
+
+    @model_validator(mode="after")
+    def _was_stored(self) -> Self:
+        metadata = self.incident.metadata
+        if not metadata.uid or metadata.creation_timestamp is None:
+            raise ValueError("incident.metadata has no uid or no creationTimestamp, as every stored incident has")
+        return self
 
 
 def archive_line(now: datetime, incident: Mapping[str, JSON], requests: Iterable[Mapping[str, JSON]]) -> str:

@@ -24,7 +24,7 @@ class DirectorySink:
         self._now = now
         self._turn = asyncio.Lock()
 
-    async def write(self, line: str, identity: str) -> None:  # noqa: ARG002 - readers know an incident by its uid
+    async def write(self, line: str, identity: str) -> None:  # noqa: ARG002 - readers know repeated ones
         path = self._directory / f"incidents-{self._now():%Y-%m}.jsonl"
         async with self._turn:
             try:

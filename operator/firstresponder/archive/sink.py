@@ -15,7 +15,7 @@ class Sink(Protocol):
     async def write(self, line: str, identity: str) -> None:
         """Returns when the line is safe, whatever crashes then. Raises ArchiveError when that is not known.
 
-        ``identity`` is the same for lines that tell of the same incident, of which the last is right.
+        ``identity`` is the same for the same line, and for no other.
         """
 
     async def close(self) -> None:

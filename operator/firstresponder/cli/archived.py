@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from firstresponder.cli.files import counted
 from firstresponder.reporting.archive import Archive
 from firstresponder.safety.neutralise import neutralise
 
@@ -37,7 +36,7 @@ def _warn(archive: Archive) -> None:
         where, problem = neutralise(f"{each.file}:{each.number}", 4096), neutralise(each.problem, 500)
         click.echo(f"Warning: {where} {problem}. It is not counted: copy the file again, or delete the line", err=True)
     if (more := len(archive.broken) - _SHOWN) > 0:
-        click.echo(f"Warning: {counted(more, 'more line')} cannot be read", err=True)
+        click.echo(f"Warning: lines besides these that cannot be read and are not counted: {more}", err=True)
     if archive.repeated:
-        text = "tell of an incident again, which was archived more than once: each incident counts once"
-        click.echo(f"Note: {counted(archive.repeated, 'line')} {text}", err=True)
+        text = "lines that repeat an incident, which was archived more than once and counts once"
+        click.echo(f"Note: {text}: {archive.repeated}", err=True)

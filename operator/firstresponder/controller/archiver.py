@@ -7,6 +7,7 @@ archived again.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,6 +36,18 @@ class Record:
         return tuple(part for each in bodies for part in (each["metadata"]["uid"], each["metadata"]["resourceVersion"]))
 
 
+@dataclass
+class _Line:
+    versions: tuple[str, ...]
+    text: str
+    is_safe: bool = False
+
+    @property
+    def identity(self) -> str:
+        """Not of the incident alone: an endpoint that knows it already would not take it as it is after a change."""
+        return f"{self.versions[0]}-{hashlib.sha256(self.text.encode()).hexdigest()[:16]}"
+
+
 class Archiver:
     """Every method may raise ApiError and Unreachable."""
 
@@ -45,8 +58,9 @@ class Archiver:
         self._requests = requests
         self._sink = sink
         self._now = now
-        self._written: dict[str, tuple[str, ...]] = {}
-        """What was written last of each namespace, so that it is not written again where deleting it failed."""
+        self._lines: dict[str, _Line] = {}
+        """The line of each namespace that is under way: tried again, it is the same, and what is safe is not written
+        again where deleting failed."""
 
     def is_ready(self, namespace: str) -> bool:
         """Whether all requests of the namespace are known."""
@@ -63,20 +77,24 @@ class Archiver:
 
     async def write(self, record: Record) -> None:
         """The archive has it. Raises ArchiveError."""
-        metadata = record.incident["metadata"]
-        if self._written.get(metadata["namespace"]) == record.versions:
-            return
-        await self._sink.write(archive_line(self._now(), record.incident, record.requests), metadata["uid"])
-        self._written[metadata["namespace"]] = record.versions
+        namespace = record.incident["metadata"]["namespace"]
+        line = self._lines.get(namespace)
+        if line is None or line.versions != record.versions:
+            text = archive_line(self._now(), record.incident, record.requests)
+            line = self._lines[namespace] = _Line(record.versions, text)
+        if not line.is_safe:
+            await self._sink.write(line.text, line.identity)
+            line.is_safe = True
 
     async def delete(self, record: Record) -> None:
         """Exactly what was written; its requests are collected with it. Raises Conflict, NotFound, ArchiveError."""
+        metadata = record.incident["metadata"]
         try:
             await self._resources.delete(Incident, record.incident)
         except Forbidden as error:
-            metadata = record.incident["metadata"]
             text = (
                 f"{metadata['name']} is archived and was not deleted: {error.message}: kubectl apply --server-side "
                 f"--namespace {metadata['namespace']} --filename deploy/archive/"
             )
             raise ArchiveError(text) from error
+        del self._lines[metadata["namespace"]]

@@ -110,7 +110,6 @@ class RetentionReconciler:
             self._cache.put(Incident.__name__, namespace, kept(record.incident))
             return _UNTIL_HEARD
         await self._archiver.write(record)
-        await self._works(namespace)
         try:
             await self._archiver.delete(record)
         except (Conflict, NotFound):
@@ -118,6 +117,7 @@ class RetentionReconciler:
             return _UNTIL_HEARD
         _log.info("%s is archived and deleted", incident.name)
         self._forget(namespace, record)
+        await self._works(namespace)
         return timedelta()
 
     def _forget(self, namespace: str, record: Record) -> None:
@@ -134,7 +134,7 @@ class RetentionReconciler:
         start = before.start if before is not None else now
         self._outages[namespace] = _Outage(start, failures, now + pause)
         if before is None:
-            text = f"no incident is archived, and none is deleted; tried again and again: {shown(problem, 700)}"
+            text = f"ended incidents stay, and archiving them is tried again and again: {shown(problem, 700)}"
             _log.error("%s", text)
             await self._record(namespace, start, "ArchiveFailed", text, warning=True)
         return pause

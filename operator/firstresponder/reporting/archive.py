@@ -48,9 +48,9 @@ class Archive:
             if not line.strip():
                 continue
             try:
-                part = self._part(json.loads(line))
-                if part is not None:
-                    self._add(ArchivedIncident.model_validate(part))
+                content = json.loads(line)
+                if not self._is_another(content):
+                    self._add(ArchivedIncident.model_validate(content if self.name else _counted(content)))
             except ValidationError as error:
                 self.broken.append(BrokenLine(file, number, f"is no archived incident: {_where(error)}"))
             except ValueError:  # of which both a JSONDecodeError and a UnicodeDecodeError are
@@ -65,14 +65,13 @@ class Archive:
         archived = (each.incident for uid, each in self.incidents.items() if uid not in known)
         return [*stored, *(each for each in archived if namespace in {None, each.namespace})]
 
-    def _part(self, line: JSON) -> JSON:
+    def _is_another(self, line: JSON) -> bool:
+        """Whether the line is not of the incident that is looked for."""
         match line:
-            case {"incident": {"metadata": {"name": name}}} if self.name is not None:
-                return line if name == self.name else None
-            case {"archived": archived, "incident": {"status": dict() as status} as incident}:
-                return {"archived": archived, "incident": {**incident, "status": _only(status, _COUNTED)}}
+            case {"incident": {"metadata": {"name": str() as name}}}:
+                return self.name not in {None, name}
             case _:
-                return line if line is not None else []  # which is no archived incident
+                return False
 
     def _add(self, line: ArchivedIncident) -> None:
         uid = line.incident.metadata.uid
@@ -81,6 +80,14 @@ class Archive:
             self.repeated += 1
         if before is None or before.archived <= line.archived:
             self.incidents[uid] = line
+
+
+def _counted(line: JSON) -> JSON:
+    match line:
+        case {"archived": archived, "incident": {"status": dict() as status} as incident}:
+            return {"archived": archived, "incident": {**incident, "status": _only(status, _COUNTED)}}
+        case _:
+            return line
 
 
 def _only(values: Mapping[str, JSON], names: Iterable[str]) -> dict[str, JSON]:
