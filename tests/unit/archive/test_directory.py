@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from firstresponder.archive import directory
 from firstresponder.archive.directory import DirectorySink
 from firstresponder.archive.sink import ArchiveError
 
@@ -48,11 +47,16 @@ async def test_each_line_is_appended_to_the_file_of_its_month(tmp_path: Path) ->
     }
 
 
+def file_of_march(path: Path, content: str) -> Path:
+    file = path / "incidents-2026-03.jsonl"
+    file.write_text(content)
+    return file
+
+
 @pytest.mark.parametrize("torn", ["t", "t" * 200_000], ids=["short", "longer than what is read at once"])
 @pytest.mark.parametrize("before", ["", "one\n"], ids=["first", "second"])
 async def test_a_line_that_a_crash_cut_off_does_not_spoil_the_next(tmp_path: Path, before: str, torn: str) -> None:
-    file = tmp_path / "incidents-2026-03.jsonl"
-    file.write_text(before + torn)
+    file = file_of_march(tmp_path, before + torn)
     await sink_in(tmp_path).write("two", "uid")
     assert file.read_text() == f"{before}two\n"
 
@@ -76,7 +80,7 @@ async def test_what_the_disk_did_not_confirm_is_no_yes(tmp_path: Path, monkeypat
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(directory.os, "fsync", lost)
+        patch.setattr(os, "fsync", lost)
         with pytest.raises(ArchiveError, match="Input/output error: make room, or mend the volume"):
             await sink_in(tmp_path).write("one", "uid")
     assert (tmp_path / "incidents-2026-03.jsonl").read_text() == ""
@@ -92,7 +96,7 @@ async def test_a_line_is_on_the_disk_and_so_is_the_name_of_a_new_file(
         synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
         really(descriptor)
 
-    monkeypatch.setattr(directory.os, "fsync", fsync)
+    monkeypatch.setattr(os, "fsync", fsync)
     await sink_in(tmp_path).write("one", "uid")
     await sink_in(tmp_path).write("two", "uid")
     assert synced == ["incidents-2026-03.jsonl", tmp_path.name, "incidents-2026-03.jsonl"]
@@ -106,8 +110,7 @@ async def test_lines_that_are_written_at_once_are_whole(tmp_path: Path) -> None:
 
 
 async def test_another_program_that_writes_is_not_disturbed(tmp_path: Path) -> None:
-    file = tmp_path / "incidents-2026-03.jsonl"
-    file.write_text("half a li")
+    file = file_of_march(tmp_path, "half a li")
     with file.open() as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(ArchiveError, match="another program writes there: run one operator"):
