@@ -38,10 +38,14 @@ def files_of_at_most(size: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
+def contents(path: Path) -> dict[str, str]:
+    return {each.name: each.read_text() for each in path.iterdir()}
+
+
 async def test_each_line_is_appended_to_the_file_of_its_month(tmp_path: Path) -> None:
     for now, line in ((MARCH, "one"), (MARCH, "zwei – ß"), (MARCH.replace(month=4), "three")):
         await sink_in(tmp_path, now).write(line, "uid")
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+    assert contents(tmp_path) == {
         "incidents-2026-03.jsonl": "one\nzwei – ß\n",
         "incidents-2026-04.jsonl": "three\n",
     }
