@@ -50,6 +50,7 @@ def kept(incident: Body) -> Body:
     settled = is_settled(incident)
     return {
         "metadata": metadata,
+        "lane": _lane(incident["spec"]),
         "summary": summary(incident),
         "settled": settled,
         "stay": stay_of(incident, settled=settled),
@@ -84,6 +85,12 @@ def is_settled(incident: Body) -> bool:
     """Whether nothing can follow for an incident until somebody changes it."""
     observed = (incident.get("status") or {}).get("observedGeneration")
     return is_true_in(incident, ConditionType.CLOSED) and observed == incident["metadata"]["generation"]
+
+
+def _lane(spec: Body) -> str:
+    """What those that wait for the same have in common: the first host, or the service where none is named."""
+    hosts = spec.get("hosts")
+    return f"Host/{hosts[0]['name']}" if hosts else f"Service/{spec['service']}"
 
 
 def _fix(status: Body) -> Fix | None:

@@ -18,8 +18,15 @@ from firstresponder.controller.cache import Body, Cache
 from firstresponder.controller.keys import Key
 from firstresponder.controller.related import kept
 from firstresponder.incident.phases.closed import REPORTED_FOR
+from firstresponder.workqueue.rotation import Lane
 
 Changed = Callable[[Key], None]
+
+
+def lane(cache: Cache, key: Key) -> Lane:
+    """Namespaces take turns, and in each its hosts; whatever is not about an incident has a lane of its own."""
+    known = cache.get(key.kind, key.namespace, key.name) if key.kind == Incident.__name__ else None
+    return Lane(key.namespace, known["lane"] if known is not None else f"{key.kind}/{key.name}")
 
 
 class IncidentStore:
@@ -34,9 +41,9 @@ class IncidentStore:
 
     async def replace(self, items: AsyncIterator[Body]) -> None:
         """A list: whatever of it is not over is looked at, for a gap may have hidden more than changed incidents."""
-        since = self._cache.mark()
-        incidents = [kept(item) async for item in items]
-        changed = self._cache.replace(Incident.__name__, self._namespace, incidents, since)
+        with self._cache.listing() as since:
+            incidents = [kept(item) async for item in items]
+            changed = self._cache.replace(Incident.__name__, self._namespace, incidents, since)
         for incident in incidents:
             self._look_at(incident)
         for gone in changed - {incident["metadata"]["name"] for incident in incidents}:

@@ -15,7 +15,6 @@ from firstresponder.kube.permissions import OPERATOR_NAMESPACE, OPERATOR_USER, a
 _AT_ONCE: Final = 16
 _APPLY_CRDS: Final = "kubectl apply --server-side --filename crds/"
 _APPLY_CLUSTER: Final = "kubectl apply --server-side --filename deploy/"
-_APPLY_TO_NAMESPACE: Final = "kubectl apply --server-side --namespace {} --filename deploy/{}/"
 
 
 async def user_name(client: Client) -> str:
@@ -33,6 +32,8 @@ async def missing(client: Client, namespaces: Sequence[str], *, archiving: bool 
 
     Raises ApiError for anything but a missing kind or permission, Unreachable without an answer.
     """
+    if too_old := await _missing_admission(client):
+        return too_old
     if absent := await absent_kinds(client):
         return absent
     user = await user_name(client)
@@ -44,26 +45,62 @@ async def missing(client: Client, namespaces: Sequence[str], *, archiving: bool 
         async with gathering:
             return not await _is_allowed(client, spec)
 
-    reviews = list(access_reviews(tuple(namespaces), archiving=archiving))
-    answers = await asyncio.gather(*(denied(spec) for spec in reviews))
-    return tuple(_missing_right(spec["resourceAttributes"]) for spec, no in zip(reviews, answers, strict=True) if no)
+    rights = [spec["resourceAttributes"] for spec in access_reviews(tuple(namespaces), archiving=archiving)]
+    answers = await asyncio.gather(*(denied({"resourceAttributes": right}) for right in rights))
+    lacking = [right for right, no in zip(rights, answers, strict=True) if no]
+    # Where it has no right at all, one line says it.
+    strange = [each for each in namespaces if not any(_is_in(each, right) and right not in lacking for right in rights)]
+    return (
+        *map(_no_rights, strange),
+        *(_missing_right(right) for right in lacking if not any(_is_in(each, right) for each in strange)),
+    )
+
+
+async def _missing_admission(client: Client) -> tuple[str, ...]:
+    served = await _served(client, "admissionregistration.k8s.io/v1")
+    if "validatingadmissionpolicies" in served:
+        return ()
+    return (
+        "the cluster serves no ValidatingAdmissionPolicy, so nothing could hold the approvals: upgrade it to "
+        "Kubernetes 1.30 or newer",
+    )
 
 
 async def absent_kinds(client: Client) -> tuple[str, ...]:
     """Kinds that the API server does not serve, each with the command that fixes it. Raises ApiError, Unreachable."""
-    try:
-        answer = await client.get(f"/apis/{GROUP}/{VERSION}")
-        served = {resource["name"] for resource in answer["resources"]}
-    except NotFound:
-        served = set()
+    served = await _served(client, f"{GROUP}/{VERSION}")
     absent = (kind.__name__ for kind in KINDS if kind.plural not in served)
     return tuple(f"the kind {kind} is not served: {_APPLY_CRDS}" for kind in absent)
+
+
+async def _served(client: Client, group_version: str) -> set[str]:
+    """The resources that the API server serves of a group's version."""
+    try:
+        answer = await client.get(f"/apis/{group_version}")
+    except NotFound:
+        return set()
+    return {resource["name"] for resource in answer["resources"]}
 
 
 async def _is_allowed(client: Client, spec: dict[str, Any]) -> bool:
     review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
     answer = await client.create("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
     return bool(answer["status"]["allowed"])
+
+
+def _is_in(namespace: str, right: dict[str, str]) -> bool:
+    return right.get("namespace") == namespace
+
+
+def _no_rights(namespace: str) -> str:
+    return (
+        f"it has no rights in namespace {namespace}: kubectl create namespace {namespace}, if there is none, and "
+        f"{_apply_to(namespace, 'watched-namespace')}"
+    )
+
+
+def _apply_to(namespace: str | None, folder: str) -> str:
+    return f"kubectl apply --server-side --namespace {namespace} --filename deploy/{folder}/"
 
 
 def _missing_right(attributes: dict[str, str]) -> str:
@@ -73,7 +110,7 @@ def _missing_right(attributes: dict[str, str]) -> str:
     where = f" in namespace {namespace}" if namespace else ""
     fix = _APPLY_CLUSTER
     if attributes["verb"] == "delete":
-        fix = f"{_APPLY_TO_NAMESPACE.format(namespace, 'archive')} (with Helm: the values archive.file or archive.http)"
+        fix = f"{_apply_to(namespace, 'archive')} (with Helm: the values archive.file or archive.http)"
     elif namespace and namespace != OPERATOR_NAMESPACE:
-        fix = _APPLY_TO_NAMESPACE.format(namespace, "watched-namespace")
+        fix = _apply_to(namespace, "watched-namespace")
     return f"may not {attributes['verb']} {resource}{name}{where}: {fix}"
