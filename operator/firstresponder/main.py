@@ -112,7 +112,8 @@ def run_operator(
       3  the cluster is not prepared: what is missing is printed with its remedy
     """
     logs.configure(log_format, verbose=verbose)
-    connection, sink = _connection(kubeconfig), _sink(archive, archive_token_file, archive_ca_file)
+    sink = _sink(archive, archive_token_file, archive_ca_file)
+    connection = _connection(kubeconfig)
     try:
         asyncio.run(_run_until_told_to_stop(Options(connection, tuple(dict.fromkeys(namespaces)), health_port, sink)))
     except NotReady as problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
@@ -50,7 +51,8 @@ def stay_of(incident: Body, *, settled: bool) -> Stay:
 
 def _group(spec: Body, status: Body) -> Group:
     ref = status.get("runbookRevisionRef") or status.get("playbookRevisionRef")
-    return (ref["runbook"], ref["digest"]) if ref else ("", spec["type"])
+    name, digest = (ref["runbook"], ref["digest"]) if ref else ("", spec["type"])
+    return sys.intern(name), sys.intern(digest)  # thousands of incidents have few of them
 
 
 def _closed(status: Body) -> datetime | None:

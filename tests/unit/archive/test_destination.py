@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from firstresponder.archive.destination import sink_of
 from firstresponder.archive.directory import DirectorySink
 from firstresponder.archive.endpoint import EndpointSink
+from firstresponder.main import main
 
 
 def now() -> datetime:
@@ -36,6 +38,19 @@ def test_anything_else_is_refused_with_what_to_write(destination: str, says: str
         sink_of(destination, None, None, now)
     assert says in str(refused.value)
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--archive=s3://bucket"], "--archive: write file:///DIRECTORY or https://HOST/PATH"),
+        ([f"--archive-ca-file={__file__}"], "are of no use without --archive"),
+    ],
+)
+def test_the_operator_does_not_start_with_what_is_wrong(options: list[str], says: str) -> None:
+    result = CliRunner().invoke(main, ["run", "--namespace=prod", *options])
+    assert result.exit_code == 2
+    assert says in " ".join(result.stderr.split())
 
 
 def test_a_directory_needs_no_token(tmp_path: Path) -> None:
