@@ -6,34 +6,40 @@ import asyncio
 import fcntl
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
 from firstresponder.archive.sink import ArchiveError
 
 _BLOCK = 65536
+_TIMEOUT = 60.0
+"""Seconds. A network volume can hang for ever; the operator must not."""
 
 
 class DirectorySink:
     """Appends to ``incidents-YYYY-MM.jsonl``. A file holds whole lines: what a crash or a full disk left of one is cut
     off before the next is written."""
 
-    def __init__(self, directory: Path, now: Callable[[], datetime]) -> None:
+    def __init__(self, directory: Path, now: Callable[[], datetime], timeout: float = _TIMEOUT) -> None:
         """``now`` says in which month a line is written."""
         self._directory = directory
         self._now = now
-        self._turn = asyncio.Lock()
+        self._timeout = timeout
+        # One thread: lines are written one after the other, and a volume that hangs takes no thread of anybody else.
+        self._writer = ThreadPoolExecutor(1, "archive")
 
     async def write(self, line: str, identity: str) -> None:  # noqa: ARG002 - readers know repeated ones
         path = self._directory / f"incidents-{self._now():%Y-%m}.jsonl"
-        async with self._turn:
-            try:
-                await asyncio.to_thread(_append, path, f"{line}\n".encode())
-            except OSError as error:
-                raise ArchiveError(f"{path}: {_advice(error)}") from error
+        writing = asyncio.get_running_loop().run_in_executor(self._writer, _append, path, f"{line}\n".encode())
+        try:
+            async with asyncio.timeout(self._timeout):
+                await writing
+        except OSError as error:  # of which a TimeoutError is one
+            raise ArchiveError(f"{path}: {_advice(error)}") from error
 
     async def close(self) -> None:
-        pass
+        self._writer.shutdown(wait=False, cancel_futures=True)
 
 
 def _append(path: Path, line: bytes) -> None:
@@ -89,6 +95,8 @@ def _advice(error: OSError) -> str:
             return "there is no such directory: mount the archive's volume there"
         case PermissionError():
             return f"{error.strerror}: let the user {os.geteuid()} write there"
+        case TimeoutError():
+            return "the volume does not answer: mend it"
         case BlockingIOError():
             return "another program writes there: run one operator"
         case _:

@@ -7,6 +7,7 @@ import fcntl
 import os
 import resource
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -111,6 +112,24 @@ async def test_lines_that_are_written_at_once_are_whole(tmp_path: Path) -> None:
     lines = [str(number) * 50_000 for number in range(8)]
     await asyncio.gather(*(sink.write(line, "uid") for line in lines))
     assert sorted((tmp_path / "incidents-2026-03.jsonl").read_text().splitlines()) == lines
+
+
+async def test_a_volume_that_hangs_is_no_yes_and_takes_one_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mock, for a network volume that hangs cannot be had."""
+    hanging, before = threading.Event(), set(threading.enumerate())
+    sink = DirectorySink(tmp_path, lambda: MARCH, timeout=0.2)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: hanging.wait(60))
+        for _ in range(3):
+            with pytest.raises(ArchiveError, match="the volume does not answer: mend it"):
+                await sink.write("one", "uid")
+        assert len(set(threading.enumerate()) - before) == 1
+        hanging.set()
+    await sink.write("two", "uid")
+    await sink.close()
+    assert (tmp_path / "incidents-2026-03.jsonl").read_text() == "one\ntwo\n"
 
 
 async def test_another_program_that_writes_is_not_disturbed(tmp_path: Path) -> None:
