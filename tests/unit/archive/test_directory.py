@@ -119,10 +119,10 @@ async def test_a_volume_that_hangs_is_no_yes_and_takes_one_thread(
 ) -> None:
     """A mock, for a network volume that hangs cannot be had."""
     hanging, before = threading.Event(), set(threading.enumerate())
-    sink = DirectorySink(tmp_path, lambda: MARCH, timeout=0.2)
+    sink = DirectorySink(tmp_path, lambda: MARCH, timeout=1)
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: hanging.wait(60))
-        for _ in range(3):
+        for _ in range(2):
             with pytest.raises(ArchiveError, match="the volume does not answer: mend it"):
                 await sink.write("one", "uid")
         assert len(set(threading.enumerate()) - before) == 1
