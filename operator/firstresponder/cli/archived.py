@@ -16,7 +16,10 @@ _SHOWN = 10
 
 
 def read_archive(files: Sequence[str], name: str | None = None) -> Archive:
-    """What these files hold, of one incident alone where its ``name`` is given. What is not as it should be is said."""
+    """What these files hold, of one incident alone where its ``name`` is given. What is not as it should be is said.
+
+    Raises UsageError for a file that cannot be read.
+    """
     archive = Archive(name)
     for file in files:
         if file == "-":
@@ -26,7 +29,7 @@ def read_archive(files: Sequence[str], name: str | None = None) -> Archive:
             with Path(file).open("rb") as lines:
                 archive.read(file, lines)
         except OSError as error:
-            raise click.FileError(file, error.strerror) from None
+            raise click.UsageError(f"--archive: {neutralise(file, 4096)}: {error.strerror}") from None
     _warn(archive)
     return archive
 

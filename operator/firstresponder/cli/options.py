@@ -73,7 +73,7 @@ def archive_option(what: str) -> Callable[[C], C]:
         "archives",
         metavar="FILE",
         multiple=True,
-        type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+        type=click.Path(dir_okay=False, allow_dash=True),
         help=f"{what}; repeatable, - is the standard input.",
     )
 

@@ -22,6 +22,6 @@ async def problems(connection: Connection, namespaces: Sequence[str]) -> tuple[s
             return missing
         gate = ApprovalGate(client, OPERATOR_USER)
         found = {namespace: await gate.problems(namespace) for namespace in namespaces}
-        return tuple(f"approval gate in {name}: {problem}" for name, lacking in found.items() for problem in lacking)
+        return tuple(f"approval gate in {each}: {problem}" for each in found for problem in found[each])
     finally:
         await client.close()

@@ -207,6 +207,9 @@ def test_a_broken_line_is_named_with_what_to_do(cluster: Full, tmp_path: Path) -
     assert len(warnings) == 11
 
 
-def test_an_archive_that_is_not_there_is_wrong_usage() -> None:
-    result = CliRunner().invoke(main, ["stats", "--archive", "nowhere.jsonl"])
-    assert (result.exit_code, "'nowhere.jsonl' does not exist" in result.stderr) == (2, True)
+@pytest.mark.parametrize(
+    ("file", "says"), [("nowhere.jsonl", "--archive: nowhere.jsonl: No such file"), ("/", "'/' is a directory")]
+)
+def test_an_archive_that_cannot_be_read_is_wrong_usage(cluster: Full, file: str, says: str) -> None:
+    result = CliRunner().invoke(main, ["stats", "--archive", file])
+    assert (result.exit_code, says in result.stderr) == (2, True)

@@ -152,7 +152,8 @@ def describe(**given: Any) -> None:
         "kubectl incident report high-cpu-7xk2p -n prod",
         "kubectl incident report high-cpu-7xk2p -n prod -o json > report.json",
         "kubectl incident report high-cpu-7xk2p -n prod -o html > report.html",
-        "kubectl incident report high-cpu-7xk2p -n prod --archive incidents-2026-01.jsonl",
+        "kubectl incident report high-cpu-7xk2p -n prod \\",
+        "    --archive incidents-2026-01.jsonl",
     ],
 )
 @incident_argument
