@@ -257,8 +257,11 @@ def test_a_real_api_server_takes_all_of_it(cluster: Cluster, namespace: str, ren
     assert done.stdout.count("serverside-applied (server dry run)") == len(manifests)
 
 
-def test_its_pod_is_admitted_where_pod_security_is_restricted(cluster: Cluster, render: Render) -> None:
-    [deployment] = of_kind("Deployment", render())
+@pytest.mark.parametrize("archive", [None, FILE, HTTP], ids=["without an archive", "file", "http"])
+def test_its_pod_is_admitted_where_pod_security_is_restricted(
+    cluster: Cluster, render: Render, archive: dict[str, Any] | None
+) -> None:
+    [deployment] = of_kind("Deployment", render(**({"archive": archive} if archive else {})))
     spec = deployment["spec"]["template"]["spec"]
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "operator"}, "spec": spec}
     path = "/api/v1/namespaces/first-responder/pods"

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable
+import ssl
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,8 @@ import pytest
 from firstresponder.api.base import format_time
 from firstresponder.api.incident import KEEP
 from firstresponder.kube.permissions import OPERATOR_USER
+from tests.testbed import certificates
+from tests.testbed.certificates import Certificates
 from tests.testbed.cluster import ALICE
 from tests.testbed.operator import ROOT, Operator
 from tests.testbed.stage import Stage
@@ -31,13 +37,14 @@ class Archive:
         self.files.mkdir()
         self._directory = directory
 
-    def operator(self, *program: str, options: Iterable[str] = ()) -> Operator:
+    def operator(self, *program: str, options: Sequence[str] = ()) -> Operator:
+        """One that archives into the directory, unless ``options`` say where."""
         return Operator(
             self.stage.cluster,
             self.stage.namespace,
             self._directory / "operator",
             program=program or ("firstresponder.main",),
-            options=[f"--archive=file://{self.files}", *options],
+            options=options or [f"--archive=file://{self.files}"],
             preloaded=not program,
         )
 
@@ -194,6 +201,53 @@ def test_a_kill_between_the_archive_and_the_deletion_archives_twice_and_deletes_
     )
     assert json.loads(told.stdout)["total"]["incidents"] == 1
     assert "lines that repeat an incident" in told.stderr
+
+
+@contextmanager
+def endpoint(identity: Certificates, statuses: list[int]) -> Iterator[tuple[str, list[tuple[str, dict[str, Any]]]]]:
+    """An HTTPS endpoint that answers with these one after the other; its address, and what it was sent with which
+    token."""
+    received: list[tuple[str, dict[str, Any]]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            received.append((self.headers["Authorization"], json.loads(body)))
+            self.send_response(statuses[len(received) - 1])
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(identity.serving_certificate, identity.serving_key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"https://127.0.0.1:{server.server_port}/incidents", received
+        finally:
+            server.shutdown()
+
+
+def test_an_endpoint_that_answers_500_gets_it_again_and_nothing_is_deleted_before_it_has_it(
+    archive: Archive, tmp_path: Path
+) -> None:
+    stage = archive.stage
+    archive.keep(after="30d", keepLast=0)
+    archive.ended("old", 60)
+    (tmp_path / "token").write_text("a-token")
+    identity = certificates.issue(tmp_path)
+    with endpoint(identity, [500, 201]) as (url, received):
+        files = [f"--archive-token-file={tmp_path}/token", f"--archive-ca-file={identity.authority}"]
+        with archive.operator(options=[f"--archive={url}", *files]) as operator:
+            [event] = stage.events("ArchiveFailed")
+            assert f"{url} answered 500: see its own log" in event["note"]
+            assert (archive.stored, archive.deletions()) == (["old"], [])
+            operator.restart()  # the next try is a minute away
+            archive.wait_until_stored()
+    assert [token for token, _ in received] == ["Bearer a-token"] * 2
+    assert {line["incident"]["metadata"]["name"] for _, line in received} == {"old"}
 
 
 def test_a_torn_line_of_a_crash_is_repaired(archive: Archive) -> None:
