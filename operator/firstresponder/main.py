@@ -7,14 +7,19 @@ import contextlib
 import logging
 import signal
 import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
+from typing import NoReturn, get_args
 
 import click
 
 from firstresponder import logs
+from firstresponder.archive.destination import sink_of
+from firstresponder.archive.sink import Sink
+from firstresponder.controller.check import problems
 from firstresponder.controller.operator import KindGone, NotReady, Options, run
-from firstresponder.kube.connection import ConnectionProblem, from_kubeconfig, in_cluster
+from firstresponder.kube.connection import Connection, ConnectionProblem, from_kubeconfig, in_cluster
 from firstresponder.kube.errors import ApiError, Unreachable
 
 _log = logging.getLogger("firstresponder.operator")  # not __name__: run as a module, that would be __main__
@@ -25,13 +30,43 @@ def main() -> None:
     """First Responder's operator."""
 
 
-@main.command("run")
-@click.option("--namespace", "namespaces", multiple=True, required=True, help="A namespace to watch; repeatable.")
-@click.option(
+_namespaces = click.option(
+    "--namespace", "namespaces", multiple=True, required=True, help="A namespace to watch; repeatable."
+)
+_kubeconfig = click.option(
     "--kubeconfig",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A kubeconfig with the token file of the operator's ServiceAccount; without it, the pod's own.",
 )
+
+
+@main.command()
+@_namespaces
+@_kubeconfig
+def check(namespaces: tuple[str, ...], kubeconfig: Path | None) -> None:
+    """Say whether the cluster is prepared: kinds, rights, and an approval gate that refuses.
+
+    \b
+    Exit codes:
+      0  the operator can work in these namespaces
+      1  the API server does not answer
+      2  wrong usage or configuration
+      3  something is missing: it is printed with its remedy
+    """
+    try:
+        missing = asyncio.run(problems(_connection(kubeconfig), namespaces))
+    except (ApiError, Unreachable) as problem:
+        click.echo(f"The API server is lost: {problem}", err=True)
+        sys.exit(1)
+    if missing:
+        _tell_missing(missing)
+    for namespace in namespaces:
+        click.echo(f"{namespace}: the operator has its rights, and what would approve by itself is refused")
+
+
+@main.command("run")
+@_namespaces
+@_kubeconfig
 @click.option("--health-port", type=click.IntRange(0, 65535), help="Serve /healthz and /readyz there; 0: a free port.")
 @click.option(
     "--log-format",
@@ -40,12 +75,31 @@ def main() -> None:
     show_default=True,
     help="Lines for people or for programs, each with the namespace, incident and phase that it is about.",
 )
+@click.option(
+    "--archive",
+    metavar="DESTINATION",
+    help="Where ended incidents are written before they are deleted: file:///DIRECTORY or https://HOST/PATH. Without "
+    "it none is ever deleted.",
+)
+@click.option(
+    "--archive-token-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A file with the bearer token for --archive https://…; read anew for each line.",
+)
+@click.option(
+    "--archive-ca-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A file with the authority of the certificate of --archive https://…, in place of the system's.",
+)
 @click.option("--verbose", is_flag=True, help="Log more.")
 def run_operator(
     namespaces: tuple[str, ...],
     kubeconfig: Path | None,
     health_port: int | None,
     log_format: logs.Format,
+    archive: str | None,
+    archive_token_file: Path | None,
+    archive_ca_file: Path | None,
     verbose: bool,
 ) -> None:
     """Watch incidents in the given namespaces and respond to them.
@@ -58,16 +112,12 @@ def run_operator(
       3  the cluster is not prepared: what is missing is printed with its remedy
     """
     logs.configure(log_format, verbose=verbose)
+    sink = _sink(archive, archive_token_file, archive_ca_file)
+    connection = _connection(kubeconfig)
     try:
-        connection = from_kubeconfig(kubeconfig) if kubeconfig is not None else in_cluster()
-        connection.token()
-    except ConnectionProblem as problem:
-        raise click.UsageError(str(problem)) from None
-    try:
-        asyncio.run(_run_until_told_to_stop(Options(connection, tuple(dict.fromkeys(namespaces)), health_port)))
-    except NotReady as missing:
-        click.echo(f"The cluster is not ready for the operator:\n{missing}", err=True)
-        sys.exit(3)
+        asyncio.run(_run_until_told_to_stop(Options(connection, tuple(dict.fromkeys(namespaces)), health_port, sink)))
+    except NotReady as problem:
+        _tell_missing(problem.missing)
     except (ApiError, Unreachable) as problem:
         click.echo(f"The API server is lost: {problem}", err=True)
         sys.exit(1)
@@ -77,6 +127,31 @@ def run_operator(
     except Exception:
         _log.exception("stopped by a failure; it is safe to start again")
         sys.exit(1)
+
+
+def _sink(destination: str | None, token_file: Path | None, ca_file: Path | None) -> Sink | None:
+    if destination is None:
+        if token_file is not None or ca_file is not None:
+            raise click.UsageError("--archive-token-file and --archive-ca-file are of no use without --archive")
+        return None
+    try:
+        return sink_of(destination, token_file, ca_file, lambda: datetime.now(UTC))
+    except ValueError as problem:
+        raise click.UsageError(str(problem)) from None
+
+
+def _connection(kubeconfig: Path | None) -> Connection:
+    try:
+        connection = from_kubeconfig(kubeconfig) if kubeconfig is not None else in_cluster()
+        connection.token()
+    except ConnectionProblem as problem:
+        raise click.UsageError(str(problem)) from None
+    return connection
+
+
+def _tell_missing(missing: Sequence[str]) -> NoReturn:
+    click.echo("\n".join(["The cluster is not ready for the operator:", *missing]), err=True)
+    sys.exit(3)
 
 
 async def _run_until_told_to_stop(options: Options) -> None:

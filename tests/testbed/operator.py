@@ -6,6 +6,7 @@ with Operator(cluster, namespace, directory) as operator:
     operator.restart()                # SIGTERM and again
 Operator(cluster, namespace, directory, program=("tests.testbed.crashing", "after:consume"))
 Operator(cluster, namespace, directory, port=proxy.port)      # reaches the API server through a proxy
+Operator(cluster, namespace, directory, options=("--archive=file:///directory",))
 Operator(cluster, namespace, directory, preloaded=True)       # begins sooner: see tests/testbed/preloaded.py
 """
 
@@ -38,6 +39,7 @@ class Operator:
         directory: Path,
         *,
         program: Sequence[str] = ("firstresponder.main",),
+        options: Sequence[str] = (),
         port: int | None = None,
         preloaded: bool = False,
     ) -> None:
@@ -45,6 +47,7 @@ class Operator:
         self._namespaces = [namespace] if isinstance(namespace, str) else list(namespace)
         self._log = directory / "operator.log"
         self._program = program
+        self._options = options
         self._preloaded = preloaded
         self._kubeconfig = cluster.operator_kubeconfig(port=port)
         self._child: Child | None = None
@@ -72,7 +75,7 @@ class Operator:
         """Start it without waiting for anything."""
         module, *arguments = self._program
         watched = [f"--namespace={namespace}" for namespace in self._namespaces]
-        arguments += ["run", *watched, f"--kubeconfig={self._kubeconfig}", "--health-port=0"]
+        arguments += ["run", *watched, f"--kubeconfig={self._kubeconfig}", "--health-port=0", *self._options]
         env = {**os.environ, "PYTHONPATH": f"{ROOT / 'operator'}:{ROOT}", "PYTHONUNBUFFERED": "1"}
         if self._preloaded:
             self._child = PreloadedChild(module, arguments, self._log, env=env, cwd=ROOT)

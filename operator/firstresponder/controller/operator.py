@@ -13,8 +13,10 @@ from datetime import UTC, datetime, timedelta
 from firstresponder import logs
 from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.incident import Incident
+from firstresponder.archive.sink import Sink
 from firstresponder.controller import health, watches
 from firstresponder.controller.accounts import Accounts
+from firstresponder.controller.archiver import Archiver
 from firstresponder.controller.cache import Cache
 from firstresponder.controller.diagnostics import Diagnostics
 from firstresponder.controller.effects import ClusterEffects, HostEffects
@@ -28,6 +30,7 @@ from firstresponder.controller.observer import LogObserver
 from firstresponder.controller.pins import Pins
 from firstresponder.controller.related import RelatedIndex
 from firstresponder.controller.relist import CACHED_KINDS_INTERVAL, Relist
+from firstresponder.controller.retention import RETENTION, RetentionReconciler
 from firstresponder.controller.runbook_catalogue import RunbookCatalogue, RunbookReconciler
 from firstresponder.controller.stores import IncidentStore, RequestStore, lane
 from firstresponder.hosts.pool import SshPool
@@ -64,6 +67,7 @@ class NotReady(Exception):
 
     def __init__(self, missing: Sequence[str]) -> None:
         super().__init__("\n".join(missing))
+        self.missing = missing
 
 
 class KindGone(Exception):
@@ -72,11 +76,13 @@ class KindGone(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """How this operator runs. ``health_port`` 0 is a free port, None is no health endpoint."""
+    """How this operator runs. ``health_port`` 0 is a free port, None is no health endpoint; without an ``archive`` no
+    incident is ever deleted."""
 
     connection: Connection
     namespaces: tuple[str, ...]
     health_port: int | None = None
+    archive: Sink | None = None
 
 
 async def run(options: Options) -> None:
@@ -89,7 +95,9 @@ async def run(options: Options) -> None:
         observer = LogObserver()
         client = Client(options.connection, observer)
         stack.push_async_callback(client.close)
-        if missing := await preflight.missing(client, options.namespaces):
+        if options.archive is not None:
+            stack.push_async_callback(options.archive.close)
+        if missing := await preflight.missing(client, options.namespaces, archiving=options.archive is not None):
             raise NotReady(missing)
         pool = SshPool(observer)
         stack.push_async_callback(pool.close)
@@ -114,6 +122,7 @@ class _Operator:
         related = RelatedIndex(self._cache, queue.add)
         self._relist = Relist(self._cache, resources, queue.add)
         self._incidents = {each: IncidentStore(self._cache, each, queue.add) for each in options.namespaces}
+        self._requests = {each: RequestStore(self._cache, each, queue.add) for each in options.namespaces}
         self._gate_check = GateCheck(gate, options.namespaces)
         incidents = IncidentReconciler(
             Gatherer(OPERATOR_USER, self._cache, catalogue, self._relist, related, resources, revisions),
@@ -131,6 +140,10 @@ class _Operator:
             "TriagePlaybook": authoring.reconcile,
             "Host": HostReconciler(self._cache, resources, accounts, pool).reconcile,
         }
+        if options.archive is not None:
+            archiver = Archiver(resources, self._requests, options.archive, _now)
+            retention = RetentionReconciler(self._cache, archiver, Events(client), queue.add, _now)
+            self._reconcilers[RETENTION] = retention.reconcile
 
     async def run(self) -> None:
         parts = [self._respond(), _until_a_kind_is_gone(self._client)]
@@ -148,14 +161,13 @@ class _Operator:
         parts = [self._work(), watches.watch(handlers, self._options.namespaces)]
         for namespace in self._options.namespaces:
             incidents = self._incidents[namespace]
-            requests = RequestStore(self._cache, namespace, self._queue.add)
             parts.append(reflect(self._client, path_of(Incident, namespace), incidents))
-            parts.append(self._reflect_requests(namespace, incidents, requests))
+            parts.append(self._reflect_requests(namespace, incidents))
         await _until_one_ends([asyncio.create_task(part) for part in parts])
 
-    async def _reflect_requests(self, namespace: str, incidents: IncidentStore, requests: RequestStore) -> None:
+    async def _reflect_requests(self, namespace: str, incidents: IncidentStore) -> None:
         await incidents.listed.wait()  # a request of an incident that is over is nothing to look at
-        await reflect(self._client, path_of(ApprovalRequest, namespace), requests)
+        await reflect(self._client, path_of(ApprovalRequest, namespace), self._requests[namespace])
 
     async def _work(self) -> None:
         for namespace in self._options.namespaces:

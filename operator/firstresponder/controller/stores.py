@@ -7,6 +7,7 @@ more than that entry.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
@@ -71,18 +72,40 @@ class IncidentStore:
 
 
 class RequestStore:
-    """The ApprovalRequests of a namespace. Nothing is kept of them: one that decides is read when it does."""
+    """The ApprovalRequests of a namespace. Of each only the name is kept: one that decides is read when it does."""
 
     def __init__(self, cache: Cache, namespace: str, changed: Changed) -> None:
         self._cache = cache
         self._namespace = namespace
         self._changed = changed
+        self._names: defaultdict[str, set[str]] = defaultdict(set)
+        self.listed = asyncio.Event()
+        """Set once all requests were listed."""
+
+    def names_of(self, uid: str) -> list[str]:
+        """The requests that were made for the incident of that uid."""
+        return sorted(self._names.get(uid, ()))
 
     async def replace(self, items: AsyncIterator[Body]) -> None:
+        names: defaultdict[str, set[str]] = defaultdict(set)
         async for item in items:
-            self.change("ADDED", item)
+            names[item["spec"]["incidentRef"]["uid"]].add(item["metadata"]["name"])
+            self._look_at(item)
+        self._names = names
+        self.listed.set()
 
-    def change(self, kind: str, body: Body) -> None:  # noqa: ARG002 - one that is gone matters as much
+    def change(self, kind: str, body: Body) -> None:
+        uid, name = body["spec"]["incidentRef"]["uid"], body["metadata"]["name"]
+        if kind != "DELETED":
+            self._names[uid].add(name)
+        elif uid in self._names:
+            self._names[uid].discard(name)
+            if not self._names[uid]:
+                del self._names[uid]
+        self._look_at(body)
+
+    def _look_at(self, body: Body) -> None:
+        """One that is gone matters as much."""
         if body["metadata"]["name"] == SELFTEST_NAME:
             return
         name = body["spec"]["incidentRef"]["name"]

@@ -105,6 +105,10 @@ class Client:
         """A JSON merge patch (RFC 7396)."""
         return await self._request("PATCH", path, patch, content_type="application/merge-patch+json", query=query)
 
+    async def delete(self, path: str, options: Body) -> Any:
+        """``options`` are DeleteOptions (meta/v1), with their preconditions."""
+        return await self._request("DELETE", path, options, query={})
+
     async def _request(
         self,
         method: str,
@@ -156,7 +160,9 @@ def _as_in_rbac(method: str, path: str) -> tuple[str, str]:
     if parts[:1] == ["namespaces"] and len(parts) > 2:
         parts = parts[2:]
     resource, name, subresource = (*parts, "", "", "")[:3]
-    verb = {"GET": "get" if name or not resource else "list", "POST": "create", "PATCH": "patch"}[method]
+    verb = {"GET": "get" if name or not resource else "list", "POST": "create", "PATCH": "patch", "DELETE": "delete"}[
+        method
+    ]
     return verb, f"{resource}/{subresource}" if subresource else resource
 
 

@@ -90,7 +90,7 @@ def may_be_secret(text: str, key: str | None = None) -> bool:
 
 
 def _is_harmless(text: str) -> bool:
-    """Whether nothing of it is hidden. A triage asks it of a thousand short texts, most of them those of the last one."""
+    """Whether nothing of it is hidden. A triage asks it of a thousand short texts, mostly those of the last one."""
     if len(text) > _SHORT:
         return redact(text) == text
     try:
