@@ -54,6 +54,35 @@ def redact(text: str) -> str:
     IBANs; phone numbers with a plus or a name. Escapes, percent-encoding, entities, colours and base64 are seen
     through. docs/security.md says what is claimed and what is not.
     """
+    if len(text) > _SHORT:
+        return _looked_through(text)
+    try:
+        return _harmless(text)
+    except _HiddenError as hidden:
+        return hidden.redacted
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _harmless(text: str) -> str:
+    """The text, of which nothing is hidden. A triage redacts a thousand short ones, mostly those of the last one.
+
+    Raises _HiddenError when something is hidden: nothing is remembered then, so no secret stays in memory for it.
+    """
+    redacted = _looked_through(text)
+    if redacted != text:
+        raise _HiddenError(redacted)
+    return text
+
+
+class _HiddenError(Exception):
+    """Something of a text is hidden."""
+
+    def __init__(self, redacted: str) -> None:
+        super().__init__(redacted)
+        self.redacted = redacted
+
+
+def _looked_through(text: str) -> str:
     text = text.encode("utf-8", "replace").decode()  # RE2 reads UTF-8, which has no half surrogate pairs
     finders = (_in_base64, *_FINDERS)
     for _ in range(_PASSES):
@@ -86,29 +115,7 @@ def _origin(span: Span, through: list[View]) -> Span:
 
 def may_be_secret(text: str, key: str | None = None) -> bool:
     """Whether a text may not be kept: for what it is, or for what the key before it says."""
-    return not _is_harmless(text) or (key is not None and not _is_harmless(f"{key}={text}"))
-
-
-def _is_harmless(text: str) -> bool:
-    """Whether nothing of it is hidden. A triage asks it of a thousand short texts, mostly those of the last one."""
-    if len(text) > _SHORT:
-        return redact(text) == text
-    try:
-        _require_harmless(text)
-    except _HiddenError:
-        return False
-    return True
-
-
-@functools.lru_cache(maxsize=_REMEMBERED)
-def _require_harmless(text: str) -> None:
-    """Raise _HiddenError when something is hidden: nothing is remembered then, so no secret stays in memory for it."""
-    if redact(text) != text:
-        raise _HiddenError
-
-
-class _HiddenError(Exception):
-    """Something of a text is hidden."""
+    return redact(text) != text or (key is not None and redact(f"{key}={text}") != f"{key}={text}")
 
 
 def _found(text: str, finders: tuple[Finder, ...]) -> list[Span]:
