@@ -18,7 +18,7 @@ from benchmarks.triage import open_incident, runbook, start_hosts
 
 HOSTS, RUNBOOKS = 32, 7
 _INCIDENTS = 200
-_SAMPLES = 3
+_SAMPLES = 2
 _AT_ONCE = 8
 
 

@@ -35,8 +35,9 @@ _INTRODUCTION = """\
 # Performance
 
 Written by `make bench`, on the machine that each section names; never by hand. A goal is held to the median. *Load* is
-the load average of the minute before each sample, in which this run's own work counts too; how busy others kept the
-processors is said above each table. Where they did, CPU seconds say more than the clock.
+the load average of the minute before each sample, in which this run's own work counts too. How busy the processors were
+in the second before, when this run asked for nothing, is said above each table: where that is much, the machine was
+shared, and CPU seconds say more than the clock.
 """
 
 
@@ -110,9 +111,9 @@ class Section:
         self._missing[what] = why.replace("|", "/")  # it is a cell of a table
 
     def markdown(self) -> str:
-        others = [each.others for row in self._rows.values() for each in row.met]
+        seen = [each.busy for row in self._rows.values() for each in row.met]
         measured = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC at {_revision()} on {machine()}."
-        busy = f"Others kept {_span(others)} of {processors()} processors busy in the second before a sample."
+        busy = f"In the second before a sample {_span(seen)} of {processors()} processors were busy."
         lines = [row.markdown() for row in self._rows.values()]
         lines += [f"| {what} | | | | | not measured: {why} | | |" for what, why in self._missing.items()]
         return f"## {self.title}\n\n{self._text}\n\n{measured} {busy}\n\n{_HEAD}" + "\n".join(lines) + "\n"

@@ -29,8 +29,8 @@ class Conditions:
 
     load: float
     """The load average of the minute before, this run's own work included."""
-    others: float
-    """Processors that were busy in the second before, while this run did nothing."""
+    busy: float
+    """Processors that were busy in the second before, while this run asked for nothing."""
 
 
 def conditions() -> Conditions:

@@ -24,7 +24,7 @@ _RUNBOOK = ROOT / "tests" / "e2e" / "unhealthy.yaml"
 _AT_ONCE = 8
 _SETTLED, _REST = 5.0, 20.0
 """Seconds: what follows from the last one being judged, and then the wait that is measured."""
-_STORMS = {50: (3, None, None), 200: (3, 15, 10), 500: (2, 30, None)}
+_STORMS = {50: (2, None, None), 200: (3, 15, 10), 500: (2, 30, None)}
 """By how many incidents: samples, and at most so many seconds, and so many of the operator's CPU."""
 
 

@@ -10,7 +10,7 @@ from benchmarks.machine import Conditions
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "conditions", lambda: Conditions(load=0.5, others=0.1))
+    monkeypatch.setattr(figures, "conditions", lambda: Conditions(load=0.5, busy=0.1))
 
 
 def measured(title: str, *values: float, goal: figures.Goal | None = None) -> Section:
@@ -29,7 +29,7 @@ def row(section: Section) -> list[str]:
 def test_a_row_has_minimum_median_maximum_and_what_the_machine_did() -> None:
     section = measured("A", 3.0, 1.0, 200.0)
     assert row(section) == ["until the end, s", "1.00", "3.00", "200", "", "", "3", "0.5"]
-    assert "Others kept 0.1 of" in section.markdown()
+    assert "before a sample 0.1 of" in section.markdown()
 
 
 @pytest.mark.parametrize(
