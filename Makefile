@@ -67,6 +67,10 @@ test-e2e: need-cluster need-hosts need-browser $(INSTALLED) ## Against a real AP
 test-kind: need-kind $(INSTALLED) ## The operator in its pod, in a real kind cluster, with real systemd hosts
 	@$(BUILD) cluster helm kind hosts && $(PYTEST) tests/kind
 
+.PHONY: bench
+bench: need-cluster need-hosts $(INSTALLED) ## Measure, and write docs/performance.md; three quarters of an hour (ONLY="storm restart")
+	@$(BUILD) cluster hosts && .venv/bin/python -m benchmarks $(ONLY)
+
 .PHONY: lint generate lock
 lint: need-lint $(INSTALLED) ## Style, types, layers, shell scripts, generated files up to date
 	@failed=; \
@@ -77,7 +81,7 @@ lint: need-lint $(INSTALLED) ## Style, types, layers, shell scripts, generated f
 	try .venv/bin/lint-imports --no-logo; \
 	try shellcheck $$(grep -IrlE '^#! ?/(usr/)?bin/(env )?(ba|da)?sh' .ci host tests/testbed); \
 	try .venv/bin/python -m firstresponder.codegen --check; \
-	try .venv/bin/kubectl-runbook lint runbooks examples deploy/watched-namespace; \
+	try .venv/bin/kubectl-runbook lint runbooks examples benchmarks deploy/watched-namespace; \
 	[ -z "$$failed" ] || { echo "lint failed:$$failed"; exit 1; }
 
 generate: $(INSTALLED) ## Write crds/, schemas/, deploy/, most of charts/ and the generated pages of docs/

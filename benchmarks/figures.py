@@ -82,7 +82,8 @@ class Row:
         verdict = "" if self.goal is None else "met" if self.goal.is_met(middle) else _MISSED
         loads = _span([each.load for each in self.met])
         figures = (*map(_number, (low, middle, high)), str(self.goal or ""), verdict, str(len(self.values)), loads)
-        return f"| {self.what}, {self.unit} | {' | '.join(figures)} |"
+        what = f"{self.what}, {self.unit}" if self.unit else self.what
+        return f"| {what} | {' | '.join(figures)} |"
 
 
 class Section:
