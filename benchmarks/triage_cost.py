@@ -19,7 +19,7 @@ from benchmarks.triage import diagnostics, five, host_cost, resource_of, triage_
 from firstresponder.hosts.pool import SshPool
 from firstresponder.incident.plan import Observe
 
-_SAMPLES = 5
+_SAMPLES = 3
 _PROGRAM = "/usr/local/libexec/firstresponder-observe"
 _STORM = 20
 
