@@ -52,6 +52,11 @@ class IncidentStore:
         self._cache.put(Incident.__name__, self._namespace, incident)
         self._look_at(incident)
 
+    def look_at_all(self) -> None:
+        """Look at whatever is not over, as after a list; for who has heard of it and did not work on it."""
+        for incident in self._cache.all(Incident.__name__, self._namespace):
+            self._look_at(incident)
+
     def _look_at(self, incident: Body) -> None:
         """One that ended is looked at for an hour, in which what follows its end is made sure of; then only a change
         can bring it back."""
@@ -64,21 +69,39 @@ class IncidentStore:
 
 
 class RequestStore:
-    """The ApprovalRequests of a namespace. Nothing is kept of them: one that decides is read when it does."""
+    """The ApprovalRequests of a namespace. Of those of incidents that are over, the open ones are kept by name; nothing
+    of the others: one that decides is read when it does."""
 
     def __init__(self, cache: Cache, namespace: str, changed: Changed) -> None:
         self._cache = cache
         self._namespace = namespace
         self._changed = changed
+        self._left_open: dict[str, str] = {}
+        """Each with its incident, which is over."""
 
     async def replace(self, items: AsyncIterator[Body]) -> None:
+        self._left_open.clear()
         async for item in items:
             self.change("ADDED", item)
 
-    def change(self, kind: str, body: Body) -> None:  # noqa: ARG002 - one that is gone matters as much
-        if body["metadata"]["name"] == SELFTEST_NAME:
+    def look_at_all(self) -> None:
+        """Look at the incidents that are over and have an open request; the others are the IncidentStore's."""
+        for incident in self._left_open.values():
+            self._changed(self._key(incident))
+
+    def change(self, kind: str, body: Body) -> None:
+        name = body["metadata"]["name"]
+        if name == SELFTEST_NAME:
             return
-        name = body["spec"]["incidentRef"]["name"]
-        known = self._cache.get(Incident.__name__, self._namespace, name)
-        if known is None or not known["settled"] or not is_true_in(body, "Closed"):
-            self._changed(Key(Incident.__name__, self._namespace, name))
+        incident = body["spec"]["incidentRef"]["name"]
+        known = self._cache.get(Incident.__name__, self._namespace, incident)
+        self._left_open.pop(name, None)
+        if known is not None and known["settled"]:
+            if is_true_in(body, "Closed"):
+                return
+            if kind != "DELETED":
+                self._left_open[name] = incident
+        self._changed(self._key(incident))
+
+    def _key(self, incident: str) -> Key:
+        return Key(Incident.__name__, self._namespace, incident)
