@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.e2e import truth
@@ -10,19 +11,23 @@ from tests.e2e.scenes import RUNBOOK, Scene, Scenes
 from tests.testbed.cluster import OPERATOR
 
 _AT_ONCE = 8
+_MORE_THAN_WORKERS = 150
 
 
 def storm(scene: Scene, number: int) -> list[str]:
     """Open so many incidents, and wait until each was judged: one asks, and the others wait for it."""
     names = [f"storm-{each}" for each in range(number)]
+    open_all(scene, names)
+    scene.stage.wait(lambda: all(is_judged(scene, name) for name in names), "all of them to be judged", 180)
+    return names
 
+
+def open_all(scene: Scene, names: Iterable[str]) -> None:
     def opened(name: str) -> None:
         scene.stage.open_incident(name, type="Unhealthy", summary="the same, noticed by many")
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(opened, names))
-    scene.stage.wait(lambda: all(is_judged(scene, name) for name in names), "all of them to be judged", 180)
-    return names
 
 
 def is_judged(scene: Scene, name: str) -> bool:
@@ -67,6 +72,34 @@ def test_linked_incidents_that_wait_ask_the_api_server_nothing(scenes: Scenes) -
         scene.host.run(["sleep", "20"])
         scene.stage.wait_until_ended(scene.stage.open_incident("one-more", type="Unheard"))
         assert waiting_cost(scene, names) == before
+
+
+def test_a_storm_on_a_frozen_host_delays_no_incident_of_another(scenes: Scenes) -> None:
+    """More of them than the operator works on at once, none of which is a question that was asked already."""
+    with scenes.open() as scene:
+        scene.operator()
+        scene.stage.add_runbook(RUNBOOK)
+        other = scene.hosts.start("api-gateway-04")
+        scene.stage.add_host(other)
+        other.degrade()
+        scene.host.freeze()
+        try:
+            names = [f"frozen-{number}" for number in range(_MORE_THAN_WORKERS)]
+
+            def opened(name: str) -> None:
+                scene.stage.open_incident(name, type="Unhealthy", alert={"labels": {"instance": name}})
+
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                list(pool.map(opened, names))
+            target = [{"role": "target", "name": other.name}]
+            incident = scene.stage.open_incident("other", type="Unhealthy", hosts=target)
+            scene.stage.wait_for_phase(incident, "AwaitingApproval")
+            assert not all(scene.stage.ended(name) for name in names)
+            for name in names:
+                scene.stage.wait_until_ended(name, 300)
+        finally:
+            scene.host.thaw()
+        assert {scene.stage.status(name)["escalation"]["reason"] for name in names} == {"HostUnreachable"}
 
 
 def is_at_rest(scene: Scene, names: list[str]) -> bool:

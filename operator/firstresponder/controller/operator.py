@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from firstresponder.controller.pins import Pins
 from firstresponder.controller.related import RelatedIndex
 from firstresponder.controller.relist import CACHED_KINDS_INTERVAL, Relist
 from firstresponder.controller.runbook_catalogue import RunbookCatalogue, RunbookReconciler
-from firstresponder.controller.stores import IncidentStore, RequestStore
+from firstresponder.controller.stores import IncidentStore, RequestStore, lane
 from firstresponder.hosts.pool import SshPool
 from firstresponder.kube import preflight
 from firstresponder.kube.client import Client
@@ -42,10 +43,12 @@ from firstresponder.kube.reflector import reflect
 from firstresponder.kube.resources import Resources, path_of
 from firstresponder.kube.revisions import Revisions
 from firstresponder.workqueue import workers
+from firstresponder.workqueue.observer import Observer
 from firstresponder.workqueue.queue import Queue
 
-_WORKERS = 64
-"""Keys worked on at once. One that waits for a host holds a place, so there are more than processors."""
+_WORKERS = 128
+"""Keys worked on at once. One that waits for a host holds a place, so there are more than processors, and more than
+what a dozen hosts that answer no more can hold."""
 _GATE = "ApprovalGate"
 _CACHED_KINDS = "CachedKinds"
 _AFTER_CONFLICT = timedelta(seconds=0.5)
@@ -92,17 +95,17 @@ async def run(options: Options) -> None:
         stack.push_async_callback(pool.close)
         judge = Judge()
         stack.push_async_callback(judge.close)
-        await _Operator(options, client, pool, judge, Queue(observer)).run()
+        await _Operator(options, client, pool, judge, observer).run()
 
 
 class _Operator:
     """Everything of one running operator."""
 
-    def __init__(self, options: Options, client: Client, pool: SshPool, judge: Judge, queue: Queue[Key]) -> None:
+    def __init__(self, options: Options, client: Client, pool: SshPool, judge: Judge, observer: Observer[Key]) -> None:
         self._options = options
         self._client = client
-        self._queue = queue
         self._cache = Cache()
+        self._queue = queue = Queue[Key](observer, lane=functools.partial(lane, self._cache))
         self._cache_is_whole = False
         resources, revisions = Resources(client), Revisions(client)
         accounts = Accounts(Credentials(client, OPERATOR_NAMESPACE))

@@ -48,6 +48,7 @@ def kept(incident: Body) -> Body:
     escalated = _moment((incident.get("status") or {}).get("escalation", {}).get("time"))
     return {
         "metadata": metadata,
+        "lane": _lane(incident["spec"]),
         "summary": summary(incident),
         "settled": is_settled(incident),
         "escalated": escalated,
@@ -81,6 +82,12 @@ def is_settled(incident: Body) -> bool:
     """Whether nothing can follow for an incident until somebody changes it."""
     observed = (incident.get("status") or {}).get("observedGeneration")
     return is_true_in(incident, ConditionType.CLOSED) and observed == incident["metadata"]["generation"]
+
+
+def _lane(spec: Body) -> str:
+    """What those that wait for the same have in common: the first host, or the service where none is named."""
+    hosts = spec.get("hosts")
+    return f"Host/{hosts[0]['name']}" if hosts else f"Service/{spec['service']}"
 
 
 def _fix(status: Body) -> Fix | None:

@@ -17,8 +17,15 @@ from firstresponder.controller.cache import Body, Cache
 from firstresponder.controller.keys import Key
 from firstresponder.controller.related import kept
 from firstresponder.incident.phases.closed import REPORTED_FOR
+from firstresponder.workqueue.rotation import Lane
 
 Changed = Callable[[Key], None]
+
+
+def lane(cache: Cache, key: Key) -> Lane:
+    """Namespaces take turns, and in each its hosts; whatever is not about an incident has a lane of its own."""
+    known = cache.get(key.kind, key.namespace, key.name) if key.kind == Incident.__name__ else None
+    return Lane(key.namespace, known["lane"] if known is not None else f"{key.kind}/{key.name}")
 
 
 class IncidentStore:
