@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
+import socket
 import sys
+import uuid
 from pathlib import Path
 from typing import get_args
 
@@ -16,6 +19,7 @@ from firstresponder import logs
 from firstresponder.controller.operator import KindGone, NotReady, Options, run
 from firstresponder.kube.connection import ConnectionProblem, from_kubeconfig, in_cluster
 from firstresponder.kube.errors import ApiError, Unreachable
+from firstresponder.kube.permissions import LEASE
 
 _log = logging.getLogger("firstresponder.operator")  # not __name__: run as a module, that would be __main__
 
@@ -32,6 +36,13 @@ def main() -> None:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A kubeconfig with the token file of the operator's ServiceAccount; without it, the pod's own.",
 )
+@click.option(
+    "--lease",
+    default=LEASE,
+    show_default=True,
+    help="A Lease in the operator's namespace: of all operators that share it one works, and the others stand by. "
+    "For another one its role needs the same rights.",
+)
 @click.option("--health-port", type=click.IntRange(0, 65535), help="Serve /healthz and /readyz there; 0: a free port.")
 @click.option(
     "--log-format",
@@ -44,6 +55,7 @@ def main() -> None:
 def run_operator(
     namespaces: tuple[str, ...],
     kubeconfig: Path | None,
+    lease: str,
     health_port: int | None,
     log_format: logs.Format,
     verbose: bool,
@@ -56,6 +68,7 @@ def run_operator(
       1  the API server, a kind or a permission was lost: start it again
       2  wrong usage or configuration
       3  the cluster is not prepared: what is missing is printed with its remedy
+      4  it led and lost its Lease, so it ended at once: start it again
     """
     logs.configure(log_format, verbose=verbose)
     try:
@@ -63,8 +76,9 @@ def run_operator(
         connection.token()
     except ConnectionProblem as problem:
         raise click.UsageError(str(problem)) from None
+    options = Options(connection, tuple(dict.fromkeys(namespaces)), lease, _identity(), health_port)
     try:
-        asyncio.run(_run_until_told_to_stop(Options(connection, tuple(dict.fromkeys(namespaces)), health_port)))
+        asyncio.run(_run_until_told_to_stop(options))
     except NotReady as missing:
         click.echo(f"The cluster is not ready for the operator:\n{missing}", err=True)
         sys.exit(3)
@@ -77,6 +91,11 @@ def run_operator(
     except Exception:
         _log.exception("stopped by a failure; it is safe to start again")
         sys.exit(1)
+
+
+def _identity() -> str:
+    """Who holds the Lease: the pod, which a person looks for, and this very process of it."""
+    return f"{os.environ.get('POD_NAME') or socket.gethostname()}_{uuid.uuid4()}"
 
 
 async def _run_until_told_to_stop(options: Options) -> None:

@@ -80,7 +80,8 @@ def test_the_three_values_of_a_company_are_named_when_they_are_missing(run: Helm
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
-        ({"replicas": 2}, "replicas"),
+        ({"replica": 2}, "replica"),
+        ({"replicas": 0}, "replicas"),
         ({"image": {"repository": "example.com/it", "tags": "1"}}, "tags"),
         ({"image": {"repository": "example.com/it", "pullPolicy": "Sometimes"}}, "pullPolicy"),
         ({"watchedNamespaces": []}, "watchedNamespaces"),
@@ -125,6 +126,7 @@ def test_it_holds_what_deploy_holds(render: Render) -> None:
     assert names(rest) == [
         ("Deployment", "first-responder", "firstresponder-operator"),
         ("NetworkPolicy", "first-responder", "firstresponder-operator"),
+        ("PodDisruptionBudget", "first-responder", "firstresponder-operator"),
         ("Role", "prod", "firstresponder-approve-restart-database"),
         ("Role", "prod", "firstresponder-approve-restart-unit"),
         ("RoleBinding", "prod", "firstresponder-approve-restart-database"),
@@ -151,6 +153,25 @@ def test_defaults_can_be_left_out(render: Render) -> None:
     without = render(defaults=False)
     assert of_kind("ActionClass", without) == of_kind("EscalationPolicy", without) == []
     assert of_kind("ActionClass", render()) != []
+
+
+def test_two_replicas_are_spread_and_one_is_always_there(render: Render) -> None:
+    manifests = render()
+    [deployment], [budget] = of_kind("Deployment", manifests), of_kind("PodDisruptionBudget", manifests)
+    spec = deployment["spec"]
+    labels = spec["template"]["metadata"]["labels"].items()
+    assert spec["replicas"] == 2
+    assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    assert budget["spec"]["minAvailable"] == 1
+    assert budget["spec"]["selector"]["matchLabels"].items() <= labels
+    [spread] = spec["template"]["spec"]["topologySpreadConstraints"]
+    assert spread["labelSelector"]["matchLabels"].items() <= labels
+    [container] = spec["template"]["spec"]["containers"]
+    assert container["env"] == [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
+
+
+def test_a_single_replica_keeps_no_node_from_being_drained(render: Render) -> None:
+    assert of_kind("PodDisruptionBudget", render(replicas=1)) == []
 
 
 def test_an_approver_may_approve_the_classes_of_the_group_alone(render: Render) -> None:

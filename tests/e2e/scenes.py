@@ -101,14 +101,26 @@ class EmptyScene:
         *moments: Moment | str,
         interrupted: str = "tests.testbed.crashing",
         port: int | None = None,
+        lease: str | None = None,
+        verbose: bool = False,
     ) -> Operator:
         """Start an operator: killed at a moment that is text (see tests/testbed/crashing.py), held at a Moment.
 
-        `interrupted` is the program when there are moments; `port` that of a proxy to the API server.
+        `interrupted` is the program when there are moments; `port` that of a proxy to the API server; `lease` the
+        Lease that it shares with others, or else it leads whatever they do.
         """
         program = (interrupted, ",".join(map(str, moments))) if moments else ("firstresponder.main",)
         directory = self.directory / f"operator-{len(self._operators)}"
-        operator = Operator(self.cluster, self.namespace, directory, program=program, port=port, preloaded=True)
+        operator = Operator(
+            self.cluster,
+            self.namespace,
+            directory,
+            program=program,
+            port=port,
+            preloaded=True,
+            lease=lease,
+            verbose=verbose,
+        )
         self._operators.append(operator)
         operator.start()
         return operator

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import functools
 import logging
+import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Final, NoReturn
 
 from firstresponder import logs
 from firstresponder.api.approvalrequest import ApprovalRequest
@@ -35,6 +37,7 @@ from firstresponder.kube import preflight
 from firstresponder.kube.client import Client
 from firstresponder.kube.connection import Connection
 from firstresponder.kube.credentials import Credentials
+from firstresponder.kube.election import Election
 from firstresponder.kube.errors import ApiError, Conflict, Unreachable
 from firstresponder.kube.events import Events
 from firstresponder.kube.gate import ApprovalGate
@@ -53,6 +56,10 @@ _GATE = "ApprovalGate"
 _CACHED_KINDS = "CachedKinds"
 _AFTER_CONFLICT = timedelta(seconds=0.5)
 _KINDS_INTERVAL = timedelta(seconds=20)
+_LAST_WRITES = 3.0
+"""Seconds that writes which have begun may take when the operator is told to stop."""
+LEASE_LOST: Final = 4
+"""The exit status of a process that led and may do so no longer."""
 
 _log = logging.getLogger(__name__)
 
@@ -72,10 +79,15 @@ class KindGone(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """How this operator runs. ``health_port`` 0 is a free port, None is no health endpoint."""
+    """How this operator runs. ``health_port`` 0 is a free port, None is no health endpoint.
+
+    Of all that share a ``lease`` one works at a time; ``identity`` is a name in it that no other process has.
+    """
 
     connection: Connection
     namespaces: tuple[str, ...]
+    lease: str
+    identity: str
     health_port: int | None = None
 
 
@@ -83,7 +95,8 @@ async def run(options: Options) -> None:
     """Run until SIGTERM or SIGINT.
 
     Raises NotReady when the cluster is not prepared; ApiError or Unreachable when the API server is lost at the
-    start; KindGone, or what made kopf give up, later. The supervisor then starts the operator again.
+    start; KindGone, or what made kopf give up, later. Ends the process with LEASE_LOST, and nothing else of it goes on,
+    when it led and its Lease is lost. The supervisor then starts the operator again.
     """
     async with contextlib.AsyncExitStack() as stack:
         observer = LogObserver()
@@ -107,14 +120,17 @@ class _Operator:
         self._cache = Cache()
         self._queue = queue = Queue[Key](observer, lane=functools.partial(lane, self._cache))
         self._cache_is_whole = False
+        self._leads = False
+        self._election = Election(client, OPERATOR_NAMESPACE, options.lease, options.identity, _end_at_once)
         resources, revisions = Resources(client), Revisions(client)
         accounts = Accounts(Credentials(client, OPERATOR_NAMESPACE))
         gate = ApprovalGate(client, OPERATOR_USER)
         catalogue = RunbookCatalogue(self._cache, judge)
-        related = RelatedIndex(self._cache, queue.add)
-        self._relist = Relist(self._cache, resources, queue.add)
-        self._incidents = {each: IncidentStore(self._cache, each, queue.add) for each in options.namespaces}
-        self._gate_check = GateCheck(gate, options.namespaces)
+        related = RelatedIndex(self._cache, self._changed)
+        self._relist = Relist(self._cache, resources, self._changed)
+        self._incidents = {each: IncidentStore(self._cache, each, self._changed) for each in options.namespaces}
+        self._requests = {each: RequestStore(self._cache, each, self._changed) for each in options.namespaces}
+        self._gate_check = GateCheck(gate, options.namespaces, lambda: self._leads)
         incidents = IncidentReconciler(
             Gatherer(OPERATOR_USER, self._cache, catalogue, self._relist, related, resources, revisions),
             ClusterEffects(resources, Pins(revisions, catalogue), Events(client), gate, self._cache),
@@ -144,20 +160,19 @@ class _Operator:
 
     async def _respond(self) -> None:
         """Work on what the watches and the recurring duties put on the queue."""
-        handlers = watches.registry(self._options.connection, self._cache, self._queue.add)
+        handlers = watches.registry(self._options.connection, self._cache, self._changed)
         parts = [self._work(), watches.watch(handlers, self._options.namespaces)]
         for namespace in self._options.namespaces:
-            incidents = self._incidents[namespace]
-            requests = RequestStore(self._cache, namespace, self._queue.add)
-            parts.append(reflect(self._client, path_of(Incident, namespace), incidents))
-            parts.append(self._reflect_requests(namespace, incidents, requests))
+            parts.append(reflect(self._client, path_of(Incident, namespace), self._incidents[namespace]))
+            parts.append(self._reflect_requests(namespace))
         await _until_one_ends([asyncio.create_task(part) for part in parts])
 
-    async def _reflect_requests(self, namespace: str, incidents: IncidentStore, requests: RequestStore) -> None:
-        await incidents.listed.wait()  # a request of an incident that is over is nothing to look at
-        await reflect(self._client, path_of(ApprovalRequest, namespace), requests)
+    async def _reflect_requests(self, namespace: str) -> None:
+        await self._incidents[namespace].listed.wait()  # a request of an incident that is over is nothing to look at
+        await reflect(self._client, path_of(ApprovalRequest, namespace), self._requests[namespace])
 
     async def _work(self) -> None:
+        """Standing by, keep up what is cached and check the gate; leading, work on everything."""
         for namespace in self._options.namespaces:
             # Before anything is decided the cache is whole.
             await self._relist.cached_kinds(namespace)
@@ -166,7 +181,28 @@ class _Operator:
             self._queue.add_after(Key(_CACHED_KINDS, namespace), CACHED_KINDS_INTERVAL)
         self._cache_is_whole = True
         _log.info("watching %s as %s", ", ".join(self._options.namespaces), OPERATOR_USER)
-        await workers.run(self._queue, self._reconcile, workers=_WORKERS)
+        working = workers.run(self._queue, self._reconcile, workers=_WORKERS)
+        try:
+            await _until_one_ends([asyncio.create_task(working), asyncio.create_task(self._lead())])
+        finally:
+            await self._client.finish_writes(_LAST_WRITES)
+            await self._election.release()
+
+    async def _lead(self) -> None:
+        """Wait for the Lease, then look at whatever is not over: what was heard of it before was only cached."""
+        await self._election.win()
+        self._leads = True
+        for namespace in self._options.namespaces:
+            self._queue.add(Key(_GATE, namespace))  # now with all that it stores
+            self._incidents[namespace].look_at_all()
+            self._requests[namespace].look_at_all()
+            self._relist.look_at_all(namespace)
+        await self._election.hold()
+
+    def _changed(self, key: Key) -> None:
+        """An object is to be looked at, by who leads."""
+        if self._leads:
+            self._queue.add(key)
 
     def _not_ready(self) -> Iterator[str]:
         if not self._cache_is_whole:
@@ -211,6 +247,12 @@ async def _until_one_ends(tasks: list[asyncio.Task[None]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
     for task in done:
         await task
+
+
+def _end_at_once(reason: str) -> NoReturn:
+    """Somebody else may lead already, so nothing is tidied up."""
+    _log.error("ended at once, another replica may lead; it is safe to start again: %s", reason)
+    os._exit(LEASE_LOST)
 
 
 def _now() -> datetime:

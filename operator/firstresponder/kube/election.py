@@ -106,7 +106,8 @@ class Election:
             await self._write_renewal()
 
     async def _write_renewal(self) -> None:
-        match lease.renewal(self._me, self._seen and self._seen.lease, datetime.now(UTC)):
+        known = self._seen.lease if self._seen is not None else None
+        match lease.renewal(self._me, known, datetime.now(UTC)):
             case lease.Lost(message):
                 self._lost(message)
             case lease.Write() as write:
@@ -119,9 +120,10 @@ class Election:
             if write is None:
                 return
             try:
-                return await self._write(write)
-            except Conflict:
+                await self._write(write)
+            except Conflict:  # an answer of before was lost
                 continue
+            return
 
     async def _look(self) -> lease.Seen:
         try:
