@@ -46,9 +46,9 @@ def report(stage: Stage, name: str, host: Host) -> str:
     return stage.open_incident(name, type="Unhealthy", hosts=[{"role": "target", "name": host.name}])
 
 
-def test_both_operators_are_ready_in_their_pods_on_two_nodes(kind: KindCluster) -> None:
+def test_both_operators_are_ready_in_their_pods(kind: KindCluster) -> None:
     running = pods(kind)
-    assert len({pod["spec"]["nodeName"] for pod in running}) == len(running) == 2
+    assert len(running) == 2
     for pod in running:
         ready = {each["type"]: each["status"] for each in pod["status"]["conditions"]}["Ready"]
         [container] = pod["status"]["containerStatuses"]

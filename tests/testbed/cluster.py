@@ -185,9 +185,7 @@ class Cluster:
         return processes.run([kubectl, *arguments], self.environment(user), stdin=stdin or "", check=check)
 
     def install(self) -> None:
-        """Apply everything in `crds/` and `deploy/`, and `leases.yaml`, as an administrator would.
-
-        Unknown fields are refused.
+        """Apply `crds/`, `deploy/` and `leases.yaml` as an administrator would, refusing unknown fields.
 
         Applying again restores what a test took away. Returns when the kinds are served and the
         approval policy is enforced, both of which take a moment.
