@@ -94,7 +94,8 @@ def delete_lease(cluster: Cluster) -> None:
 
 def identity(operator: Operator) -> str:
     """Who it is in the Lease since it last began to lead."""
-    return re.findall(r"leading as (\S+)", operator.log)[-1]
+    names: list[str] = re.findall(r"leading as (\S+)", operator.log)
+    return names[-1]
 
 
 def requests(log: str) -> set[tuple[str, str]]:
@@ -220,6 +221,7 @@ def test_a_leader_frozen_past_its_lease_that_goes_on_stores_nothing_more(replica
         stage.apply(shipped())
         replicas.time_until_leading(second, "SIGSTOP")
         status = stage.wait_until_ended(incident)
+        stage.events(status["escalation"]["reason"])
         stage.wait(lambda: stage.condition("runbooks", "high-cpu", "Ready") == "True", "the runbook to be judged")
         before = replicas.accepted_writes()
     assert first.wait() == LEASE_LOST

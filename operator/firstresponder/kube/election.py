@@ -18,8 +18,8 @@ _REQUEST = 5.0
 _RELEASE = 3.0
 """Seconds that giving it back may take; then it expires by itself."""
 _REFUSED = 60.0
-"""Seconds of nothing but refusals after which the right is held for taken away: an API server that has just started
-refuses whatever it is asked until it has read its rules."""
+"""Seconds without any answer but refusals after which the right is held for taken away: an API server that has just
+started refuses whatever it is asked until it has read its rules."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,35 +39,31 @@ class Election:
         self._deadline: asyncio.TimerHandle | None = None
 
     async def win(self) -> None:
-        """Wait until the Lease is ours; :meth:`hold` it from then on. Raises Forbidden when the right is missing."""
-        leader, trouble, refused = "", "", None
+        """Wait until the Lease is ours; :meth:`hold` it from then on.
+
+        Raises Forbidden after a minute without the right to it.
+        """
+        leader, answered = "", _clock()
         while True:
-            pause = lease.RETRY
+            pause, begin = lease.RETRY, _clock()
             try:
-                now = _clock()
                 async with asyncio.timeout(_REQUEST):
-                    known = await self._look()
-                match lease.campaign(self._me, known, _clock(), datetime.now(UTC)):
-                    case lease.Wait(holder, pause):
-                        if holder != leader:
-                            _log.info("standing by: %s leads", holder)
-                        leader, trouble, refused = holder, "", None
-                    case lease.Write() as write:
-                        now = _clock()
-                        async with asyncio.timeout(_REQUEST):
-                            await self._write(write)
-                        self._arm(now)
+                    step = lease.campaign(self._me, await self._look(), _clock(), datetime.now(UTC))
+                    if isinstance(step, lease.Write):
+                        await self._write(step)
+                        self._arm(begin)
                         _log.info("leading as %s", self._me)
                         return
+                answered, pause = begin, step.seconds
+                if step.holder != leader:
+                    leader = step.holder
+                    _log.info("standing by: %s leads", leader)
             except (Conflict, AlreadyExists):
                 pass  # another one was faster
             except (ApiError, Unreachable, TimeoutError) as problem:
-                refused = (refused or now) if isinstance(problem, Forbidden) else None
-                if refused is not None and now - refused > _REFUSED:
+                if isinstance(problem, Forbidden) and begin - answered > _REFUSED:
                     raise
-                if str(problem) != trouble:
-                    _log.warning("Lease %s: %s; trying again", self._name, str(problem) or "no answer")
-                trouble = str(problem)
+                _log.warning("Lease %s: %s; trying again", self._name, str(problem) or "no answer")
             await asyncio.sleep(_jittered(pause))
 
     async def hold(self) -> NoReturn:
