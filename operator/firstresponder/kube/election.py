@@ -18,8 +18,8 @@ _REQUEST = 5.0
 _RELEASE = 3.0
 """Seconds that giving it back may take; then it expires by itself."""
 _REFUSED = 60.0
-"""Seconds without any answer but refusals after which the right is held for taken away: an API server that has just
-started refuses whatever it is asked until it has read its rules."""
+"""Seconds of refusals after which the right is held for taken away: an API server that has just started refuses
+whatever it is asked until it has read its rules."""
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +36,8 @@ class Election:
         self._me = me
         self._lost = lost
         self._seen: lease.Seen | None = None
+        self._reached_for = False
+        """Whether it can be ours: the answer to a write that took it may never have come."""
         self._deadline: asyncio.TimerHandle | None = None
 
     async def win(self) -> None:
@@ -43,25 +45,28 @@ class Election:
 
         Raises Forbidden after a minute without the right to it.
         """
-        leader, answered = "", _clock()
+        leader, allowed = "", _clock()
         while True:
             pause, begin = lease.RETRY, _clock()
             try:
                 async with asyncio.timeout(_REQUEST):
                     step = lease.campaign(self._me, await self._look(), _clock(), datetime.now(UTC))
                     if isinstance(step, lease.Write):
+                        self._reached_for = True
                         await self._write(step)
                         self._arm(begin)
                         _log.info("leading as %s", self._me)
                         return
-                answered, pause = begin, step.seconds
+                allowed, pause = begin, step.seconds
                 if step.holder != leader:
                     leader = step.holder
                     _log.info("standing by: %s leads", leader)
             except (Conflict, AlreadyExists):
                 pass  # another one was faster
             except (ApiError, Unreachable, TimeoutError) as problem:
-                if isinstance(problem, Forbidden) and begin - answered > _REFUSED:
+                if not isinstance(problem, Forbidden):
+                    allowed = begin
+                elif begin - allowed > _REFUSED:
                     raise
                 _log.warning("Lease %s: %s; trying again", self._name, str(problem) or "no answer")
             await asyncio.sleep(_jittered(pause))
@@ -81,16 +86,15 @@ class Election:
 
     async def release(self) -> None:
         """Give the Lease back if it is ours. Whoever calls this has ended all work, and waits at most some seconds."""
-        if self._deadline is None:
+        if not self._reached_for:
             return
         try:
             async with asyncio.timeout(_RELEASE):
                 await self._give_back()
         except (ApiError, Unreachable, TimeoutError) as problem:
             _log.warning("Lease %s is not released, it will expire: %s", self._name, str(problem) or "no answer")
-        else:
-            _log.info("Lease %s is released", self._name)
-        self._deadline.cancel()
+        if self._deadline is not None:
+            self._deadline.cancel()
 
     async def _renew(self) -> None:
         """Raises ApiError and Unreachable: then it was perhaps not renewed."""
@@ -117,8 +121,9 @@ class Election:
                 return
             try:
                 await self._write(write)
-            except Conflict:  # an answer of before was lost
+            except Conflict:  # the answer to a write of before was lost
                 continue
+            _log.info("Lease %s is released", self._name)
             return
 
     async def _look(self) -> lease.Seen:

@@ -268,6 +268,19 @@ def test_an_answer_to_its_release_that_is_lost_keeps_nobody_waiting() -> None:
     play(scene)
 
 
+def test_one_that_is_stopped_before_it_knows_that_it_leads_gives_it_back_too() -> None:
+    async def scene() -> None:
+        leases = Leases()
+        leases.answers_lost = 1
+        only = Candidate(leases, "only")
+        await asyncio.sleep(1)
+        assert (leases.holder, only.led) == ("only", None)
+        await only.stop()
+        assert leases.holder == ""
+
+    play(scene)
+
+
 @pytest.mark.parametrize(
     ("harm", "reason"),
     [
