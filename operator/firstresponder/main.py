@@ -99,10 +99,14 @@ def _identity() -> str:
 
 
 async def _run_until_told_to_stop(options: Options) -> None:
-    """SIGTERM and SIGINT end it in good order from the first moment on; once kopf runs, it takes them itself."""
-    running = asyncio.create_task(run(options))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    """SIGTERM and SIGINT end it in good order from the first moment on."""
+
+    def take_signals() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+
+    running = asyncio.create_task(run(options, take_signals))
+    take_signals()
     with contextlib.suppress(asyncio.CancelledError):
         await running
     _log.info("stopped")

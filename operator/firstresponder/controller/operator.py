@@ -91,8 +91,9 @@ class Options:
     health_port: int | None = None
 
 
-async def run(options: Options) -> None:
-    """Run until SIGTERM or SIGINT.
+async def run(options: Options, take_signals: Callable[[], None]) -> None:
+    """Run until cancelled, which ends it in good order. Whatever takes SIGTERM and SIGINT gives them back by
+    ``take_signals``.
 
     Raises NotReady when the cluster is not prepared; ApiError or Unreachable when the API server is lost at the
     start; KindGone, or what made kopf give up, later. Ends the process with LEASE_LOST, and nothing else of it goes on,
@@ -108,18 +109,27 @@ async def run(options: Options) -> None:
         stack.push_async_callback(pool.close)
         judge = Judge()
         stack.push_async_callback(judge.close)
-        await _Operator(options, client, pool, judge, observer).run()
+        await _Operator(options, client, pool, judge, observer, take_signals).run()
 
 
 class _Operator:
     """Everything of one running operator."""
 
-    def __init__(self, options: Options, client: Client, pool: SshPool, judge: Judge, observer: Observer[Key]) -> None:
+    def __init__(
+        self,
+        options: Options,
+        client: Client,
+        pool: SshPool,
+        judge: Judge,
+        observer: Observer[Key],
+        take_signals: Callable[[], None],
+    ) -> None:
         self._options = options
+        self._take_signals = take_signals
         self._client = client
         self._cache = Cache()
         self._queue = queue = Queue[Key](observer, lane=functools.partial(lane, self._cache))
-        self._cache_is_whole = False
+        self._cache_is_whole = asyncio.Event()
         self._leads = False
         self._election = Election(client, OPERATOR_NAMESPACE, options.lease, options.identity, _end_at_once)
         resources, revisions = Resources(client), Revisions(client)
@@ -161,10 +171,12 @@ class _Operator:
     async def _respond(self) -> None:
         """Work on what the watches and the recurring duties put on the queue."""
         handlers = watches.registry(self._options.connection, self._cache, self._changed)
-        parts = [self._work(), watches.watch(handlers, self._options.namespaces)]
+        # In this order they end: who has stopped working gives the Lease back, and kopf, which takes its time, is last.
+        parts = [self._work(), self._lead()]
         for namespace in self._options.namespaces:
             parts.append(reflect(self._client, path_of(Incident, namespace), self._incidents[namespace]))
             parts.append(self._reflect_requests(namespace))
+        parts.append(watches.watch(handlers, self._options.namespaces, self._take_signals))
         await _until_one_ends([asyncio.create_task(part) for part in parts])
 
     async def _reflect_requests(self, namespace: str) -> None:
@@ -179,25 +191,31 @@ class _Operator:
             await self._incidents[namespace].listed.wait()
             self._queue.add(Key(_GATE, namespace))
             self._queue.add_after(Key(_CACHED_KINDS, namespace), CACHED_KINDS_INTERVAL)
-        self._cache_is_whole = True
+        self._cache_is_whole.set()
         _log.info("watching %s as %s", ", ".join(self._options.namespaces), OPERATOR_USER)
-        working = workers.run(self._queue, self._reconcile, workers=_WORKERS)
         try:
-            await _until_one_ends([asyncio.create_task(working), asyncio.create_task(self._lead())])
+            await workers.run(self._queue, self._reconcile, workers=_WORKERS)
         finally:
             await self._client.finish_writes(_LAST_WRITES)
-            await self._election.release()
 
     async def _lead(self) -> None:
-        """Wait for the Lease, then look at whatever is not over: what was heard of it before was only cached."""
-        await self._election.win()
+        """Hold the Lease, as soon as nobody else does, until all work has ended."""
+        await self._cache_is_whole.wait()
+        try:
+            await self._election.win()
+            self._look_at_all()
+            await self._election.hold()
+        finally:
+            await self._election.release()
+
+    def _look_at_all(self) -> None:
+        """Begin to work on whatever is not over: what was heard of it until now is only in the cache."""
         self._leads = True
         for namespace in self._options.namespaces:
             self._queue.add(Key(_GATE, namespace))  # now with all that it stores
             self._incidents[namespace].look_at_all()
             self._requests[namespace].look_at_all()
             self._relist.look_at_all(namespace)
-        await self._election.hold()
 
     def _changed(self, key: Key) -> None:
         """An object is to be looked at, by who leads."""
@@ -205,7 +223,7 @@ class _Operator:
             self._queue.add(key)
 
     def _not_ready(self) -> Iterator[str]:
-        if not self._cache_is_whole:
+        if not self._cache_is_whole.is_set():
             yield "the first lists are not complete"
         for namespace, problems in self._gate_check.problems.items():
             for problem in problems:
@@ -235,7 +253,7 @@ async def _until_a_kind_is_gone(client: Client) -> None:
 
 
 async def _until_one_ends(tasks: list[asyncio.Task[None]]) -> None:
-    """Wait until one of the parts ends, end the others, and raise what ended it if that was a failure.
+    """Wait until one of the parts ends, end the others in their order, and raise what ended it if that was a failure.
 
     Cancelling is safe at any point: every effect may be cut off, as by a crash.
     """
@@ -244,7 +262,7 @@ async def _until_one_ends(tasks: list[asyncio.Task[None]]) -> None:
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(task, return_exceptions=True)
     for task in done:
         await task
 
