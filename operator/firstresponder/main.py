@@ -10,14 +10,16 @@ import signal
 import socket
 import sys
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import NoReturn, get_args
 
 import click
 
 from firstresponder import logs
+from firstresponder.controller.check import problems
 from firstresponder.controller.operator import KindGone, NotReady, Options, run
-from firstresponder.kube.connection import ConnectionProblem, from_kubeconfig, in_cluster
+from firstresponder.kube.connection import Connection, ConnectionProblem, from_kubeconfig, in_cluster
 from firstresponder.kube.errors import ApiError, Unreachable
 from firstresponder.kube.permissions import LEASE
 
@@ -29,13 +31,43 @@ def main() -> None:
     """First Responder's operator."""
 
 
-@main.command("run")
-@click.option("--namespace", "namespaces", multiple=True, required=True, help="A namespace to watch; repeatable.")
-@click.option(
+_namespaces = click.option(
+    "--namespace", "namespaces", multiple=True, required=True, help="A namespace to watch; repeatable."
+)
+_kubeconfig = click.option(
     "--kubeconfig",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A kubeconfig with the token file of the operator's ServiceAccount; without it, the pod's own.",
 )
+
+
+@main.command()
+@_namespaces
+@_kubeconfig
+def check(namespaces: tuple[str, ...], kubeconfig: Path | None) -> None:
+    """Say whether the cluster is prepared: kinds, rights, and an approval gate that refuses.
+
+    \b
+    Exit codes:
+      0  the operator can work in these namespaces
+      1  the API server does not answer
+      2  wrong usage or configuration
+      3  something is missing: it is printed with its remedy
+    """
+    try:
+        missing = asyncio.run(problems(_connection(kubeconfig), namespaces))
+    except (ApiError, Unreachable) as problem:
+        click.echo(f"The API server is lost: {problem}", err=True)
+        sys.exit(1)
+    if missing:
+        _tell_missing(missing)
+    for namespace in namespaces:
+        click.echo(f"{namespace}: the operator has its rights, and what would approve by itself is refused")
+
+
+@main.command("run")
+@_namespaces
+@_kubeconfig
 @click.option(
     "--lease",
     default=LEASE,
@@ -71,17 +103,12 @@ def run_operator(
       4  it led and lost its Lease, so it ended at once: start it again
     """
     logs.configure(log_format, verbose=verbose)
-    try:
-        connection = from_kubeconfig(kubeconfig) if kubeconfig is not None else in_cluster()
-        connection.token()
-    except ConnectionProblem as problem:
-        raise click.UsageError(str(problem)) from None
+    connection = _connection(kubeconfig)
     options = Options(connection, tuple(dict.fromkeys(namespaces)), lease, _identity(), health_port)
     try:
         asyncio.run(_run_until_told_to_stop(options))
-    except NotReady as missing:
-        click.echo(f"The cluster is not ready for the operator:\n{missing}", err=True)
-        sys.exit(3)
+    except NotReady as problem:
+        _tell_missing(problem.missing)
     except (ApiError, Unreachable) as problem:
         click.echo(f"The API server is lost: {problem}", err=True)
         sys.exit(1)
@@ -91,6 +118,20 @@ def run_operator(
     except Exception:
         _log.exception("stopped by a failure; it is safe to start again")
         sys.exit(1)
+
+
+def _connection(kubeconfig: Path | None) -> Connection:
+    try:
+        connection = from_kubeconfig(kubeconfig) if kubeconfig is not None else in_cluster()
+        connection.token()
+    except ConnectionProblem as problem:
+        raise click.UsageError(str(problem)) from None
+    return connection
+
+
+def _tell_missing(missing: Sequence[str]) -> NoReturn:
+    click.echo("\n".join(["The cluster is not ready for the operator:", *missing]), err=True)
+    sys.exit(3)
 
 
 def _identity() -> str:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -26,7 +27,7 @@ from firstresponder.kube.events import Events
 from firstresponder.kube.gate import ApprovalGate
 from firstresponder.kube.permissions import OPERATOR_USER, POLICY_NAME
 from firstresponder.kube.resources import Resources, path_of
-from firstresponder.kube.revisions import Revisions
+from firstresponder.kube.revisions import OWNERS, Revisions
 from firstresponder.runbooks.models import Runbook
 from firstresponder.runbooks.revision import digest_of
 from tests.revisions import revision_of
@@ -369,3 +370,19 @@ class TestPreflight:
         (found,) = await preflight.missing(client, [namespace])
         assert found.startswith("these are the credentials of admin@example.com")
         await client.close()
+
+    async def test_as_many_owners_as_a_revision_may_have_can_be_stored(
+        self, client: Client, runbook: Runbook, spec: dict[str, Any], incident: Incident
+    ) -> None:
+        revisions, wanted = Revisions(client), revision_of(runbook.name, spec)
+        stored = await revisions.ensure(wanted.name, wanted.data, runbook)
+        assert stored is not None
+        others = [
+            incident.model_copy(update={"metadata": incident.metadata.model_copy(update={"uid": str(uuid4())})})
+            for _ in range(OWNERS)
+        ]
+        await revisions.add_owners(stored, [*others, incident])
+        again = await revisions.get(runbook.namespace, wanted.name)
+        assert again is not None
+        assert again.is_owned_by(runbook.metadata.uid)
+        assert again.is_owned_by(incident.metadata.uid)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from firstresponder.kube.permissions import POLICY_NAME
 from tests.testbed.cluster import Cluster
 from tests.testbed.operator import Operator
 from tests.testbed.processes import Child, wait_until
@@ -106,8 +109,26 @@ class TestRefusingToStart:
     ) -> None:
         status, log = self.ended(Operator(cluster, "kube-public", tmp_path))
         assert status == 3
-        assert "may not list incidents in namespace kube-public: kubectl apply --server-side" in log
+        (line,) = [each for each in log.splitlines() if "kube-public" in each]
+        assert line.startswith("it has no rights in namespace kube-public: kubectl create namespace kube-public")
+        assert line.endswith("kubectl apply --server-side --namespace kube-public --filename deploy/watched-namespace/")
         assert "Traceback" not in log
+
+    def test_without_one_of_its_rights_it_says_which_and_what_to_do(
+        self, cluster: Cluster, namespace: str, tmp_path: Path
+    ) -> None:
+        role = "/apis/rbac.authorization.k8s.io/v1/clusterroles/firstresponder-operator"
+        rules = cluster.api().get(role)["rules"]
+        fewer = [rule for rule in rules if "incidents" not in rule["resources"] or "list" not in rule["verbs"]]
+        assert len(fewer) == len(rules) - 1
+        try:
+            cluster.api().patch(role, {"rules": fewer})
+            status, log = self.ended(Operator(cluster, namespace, tmp_path))
+        finally:
+            cluster.install()
+        assert status == 3
+        fix = f"kubectl apply --server-side --namespace {namespace} --filename deploy/watched-namespace/"
+        assert f"may not list incidents in namespace {namespace}: {fix}" in log
 
     def test_without_a_kind_it_says_which_and_what_to_do(
         self, cluster: Cluster, namespace: str, tmp_path: Path
@@ -132,3 +153,30 @@ class TestRefusingToStart:
         assert status == 1
         assert "The API server is lost" in log
         assert "Traceback" not in log
+
+
+class TestCheck:
+    def checked(self, cluster: Cluster, namespace: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "firstresponder.main", "check", f"--namespace={namespace}"]
+        config = f"--kubeconfig={cluster.operator_kubeconfig()}"
+        return subprocess.run([*command, config], capture_output=True, text=True, check=False)
+
+    def test_a_prepared_namespace_is_said_to_be(self, cluster: Cluster, namespace: str) -> None:
+        done = self.checked(cluster, namespace)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(f"{namespace}: the operator has its rights")
+
+    def test_a_namespace_without_rights_is_named_with_what_to_do(self, cluster: Cluster) -> None:
+        done = self.checked(cluster, "kube-public")
+        assert (done.returncode, done.stdout) == (3, "")
+        assert "it has no rights in namespace kube-public: kubectl create namespace" in done.stderr
+
+    def test_a_gate_that_does_not_refuse_is_found_by_trying(self, cluster: Cluster, namespace: str) -> None:
+        path = f"/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/{POLICY_NAME}"
+        try:
+            cluster.api().delete(path)
+            wait_until(lambda: self.checked(cluster, namespace).returncode == 3, 60, "the gate to be gone")
+            done = self.checked(cluster, namespace)
+        finally:
+            cluster.install()
+        assert f"approval gate in {namespace}: a request that is born approved was not refused" in done.stderr

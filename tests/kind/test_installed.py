@@ -70,6 +70,11 @@ def test_the_lease_names_the_pod_that_leads_and_another_one_follows_it(kind: Kin
     kind.kubectl("--namespace", release.NAMESPACE, *ready)
 
 
+def test_helm_test_finds_the_rights_and_the_gate(kind: KindCluster) -> None:
+    said = kind.helm("test", release.NAME, f"--namespace={release.NAMESPACE}", "--logs", "--timeout=120s")
+    assert f"{WATCHED}: the operator has its rights, and what would approve by itself is refused" in said.stdout
+
+
 def test_its_container_has_no_shell_no_rights_and_nothing_to_write_to(kind: KindCluster) -> None:
     assert "no such file" in kind.kubectl(*IN_THE_POD, "/bin/sh", "-c", "true", check=False).stderr
     assert python(kind, "import os; print(os.getuid(), os.getgid())").stdout.split() == ["65532", "65532"]

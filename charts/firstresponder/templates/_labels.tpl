@@ -5,6 +5,10 @@ app.kubernetes.io/component: operator
 
 {{- define "firstresponder.labels" -}}
 {{ include "firstresponder.selector" . }}
+{{ include "firstresponder.release" . }}
+{{- end }}
+
+{{- define "firstresponder.release" -}}
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end }}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from firstresponder.codegen import chart, commands, crds, diagnostics, kinds, manifests, runbooks, schemas
+from firstresponder.codegen import chart, commands, crds, diagnostics, kinds, licences, manifests, runbooks, schemas
 from firstresponder.codegen.output import write
 
-GENERATORS = (crds, kinds, schemas, manifests, chart, diagnostics, runbooks, commands)
+GENERATORS = (crds, kinds, schemas, manifests, chart, diagnostics, runbooks, commands, licences)
 
 
 def main() -> int:

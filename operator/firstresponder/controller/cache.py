@@ -6,6 +6,7 @@ between two watches is noticed too.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,7 +32,9 @@ class Cache:
     def __init__(self) -> None:
         self._bodies: dict[tuple[str, str], dict[str, Body]] = {}
         self._moment = 0
+        self._lists = 0
         self._changed: dict[tuple[str, str, str], int] = {}
+        """When each object was last told of by a watch, remembered while a list is under way."""
         self._listeners: defaultdict[str, list[Heard]] = defaultdict(list)
         self._parsed: dict[tuple[str, str, str], tuple[Body, Resource | None]] = {}
         self._lent: set[tuple[str, str]] = set()
@@ -82,9 +85,16 @@ class Cache:
         self._touch(kind, namespace, name)
         self._notify(kind, namespace, name)
 
-    def mark(self) -> int:
-        """The moment just before a list is asked for; see :meth:`replace`."""
-        return self._moment
+    @contextlib.contextmanager
+    def listing(self) -> Iterator[int]:
+        """While a list is under way, from before it is asked for; gives that moment, for :meth:`replace`."""
+        self._lists += 1
+        try:
+            yield self._moment
+        finally:
+            self._lists -= 1
+            if not self._lists:
+                self._changed.clear()
 
     def replace(self, kind: str, namespace: str, bodies: Iterable[Body], since: int) -> set[str]:
         """A list: these objects are there and no others. Returns the names that it shows to be new, other or gone.
@@ -115,8 +125,9 @@ class Cache:
         return bodies
 
     def _touch(self, kind: str, namespace: str, name: str) -> None:
-        self._moment += 1
-        self._changed[kind, namespace, name] = self._moment
+        if self._lists:
+            self._moment += 1
+            self._changed[kind, namespace, name] = self._moment
 
     def _notify(self, kind: str, namespace: str, name: str) -> None:
         body = self.get(kind, namespace, name)

@@ -71,6 +71,7 @@ class NotReady(Exception):
 
     def __init__(self, missing: Sequence[str]) -> None:
         super().__init__("\n".join(missing))
+        self.missing = missing
 
 
 class KindGone(Exception):

@@ -67,8 +67,9 @@ class Relist:
         await asyncio.gather(*(self._replace(kind, namespace) for kind in CACHED_KINDS))
 
     async def _replace(self, kind: type[Resource], namespace: str) -> None:
-        since = self._cache.mark()
-        bodies = await self._resources.list(kind, namespace)
-        for name in self._cache.replace(kind.__name__, namespace, bodies, since):
+        with self._cache.listing() as since:
+            bodies = await self._resources.list(kind, namespace)
+            changed = self._cache.replace(kind.__name__, namespace, bodies, since)
+        for name in changed:
             if kind.__name__ in RECONCILED:
                 self._changed(Key(kind.__name__, namespace, name))

@@ -40,9 +40,9 @@ class IncidentStore:
 
     async def replace(self, items: AsyncIterator[Body]) -> None:
         """A list: whatever of it is not over is looked at, for a gap may have hidden more than changed incidents."""
-        since = self._cache.mark()
-        incidents = [kept(item) async for item in items]
-        changed = self._cache.replace(Incident.__name__, self._namespace, incidents, since)
+        with self._cache.listing() as since:
+            incidents = [kept(item) async for item in items]
+            changed = self._cache.replace(Incident.__name__, self._namespace, incidents, since)
         for incident in incidents:
             self._look_at(incident)
         for gone in changed - {incident["metadata"]["name"] for incident in incidents}:

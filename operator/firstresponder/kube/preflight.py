@@ -30,6 +30,8 @@ async def missing(client: Client, namespaces: Sequence[str]) -> tuple[str, ...]:
 
     Raises ApiError for anything but a missing kind or permission, Unreachable without an answer.
     """
+    if too_old := await _missing_admission(client):
+        return too_old
     if absent := await absent_kinds(client):
         return absent
     user = await user_name(client)
@@ -41,26 +43,62 @@ async def missing(client: Client, namespaces: Sequence[str]) -> tuple[str, ...]:
         async with gathering:
             return not await _is_allowed(client, spec)
 
-    reviews = list(access_reviews(tuple(namespaces)))
-    answers = await asyncio.gather(*(denied(spec) for spec in reviews))
-    return tuple(_missing_right(spec["resourceAttributes"]) for spec, no in zip(reviews, answers, strict=True) if no)
+    rights = [spec["resourceAttributes"] for spec in access_reviews(tuple(namespaces))]
+    answers = await asyncio.gather(*(denied({"resourceAttributes": right}) for right in rights))
+    lacking = [right for right, no in zip(rights, answers, strict=True) if no]
+    # Where it has no right at all, one line says it.
+    strange = [each for each in namespaces if not any(_is_in(each, right) and right not in lacking for right in rights)]
+    return (
+        *map(_no_rights, strange),
+        *(_missing_right(right) for right in lacking if not any(_is_in(each, right) for each in strange)),
+    )
+
+
+async def _missing_admission(client: Client) -> tuple[str, ...]:
+    served = await _served(client, "admissionregistration.k8s.io/v1")
+    if "validatingadmissionpolicies" in served:
+        return ()
+    return (
+        "the cluster serves no ValidatingAdmissionPolicy, so nothing could hold the approvals: upgrade it to "
+        "Kubernetes 1.30 or newer",
+    )
 
 
 async def absent_kinds(client: Client) -> tuple[str, ...]:
     """Kinds that the API server does not serve, each with the command that fixes it. Raises ApiError, Unreachable."""
-    try:
-        answer = await client.get(f"/apis/{GROUP}/{VERSION}")
-        served = {resource["name"] for resource in answer["resources"]}
-    except NotFound:
-        served = set()
+    served = await _served(client, f"{GROUP}/{VERSION}")
     absent = (kind.__name__ for kind in KINDS if kind.plural not in served)
     return tuple(f"the kind {kind} is not served: {_APPLY_CRDS}" for kind in absent)
+
+
+async def _served(client: Client, group_version: str) -> set[str]:
+    """The resources that the API server serves of a group's version."""
+    try:
+        answer = await client.get(f"/apis/{group_version}")
+    except NotFound:
+        return set()
+    return {resource["name"] for resource in answer["resources"]}
 
 
 async def _is_allowed(client: Client, spec: dict[str, Any]) -> bool:
     review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
     answer = await client.create("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
     return bool(answer["status"]["allowed"])
+
+
+def _is_in(namespace: str, right: dict[str, str]) -> bool:
+    return right.get("namespace") == namespace
+
+
+def _no_rights(namespace: str) -> str:
+    return (
+        f"it has no rights in namespace {namespace}: kubectl create namespace {namespace}, if there is none, and "
+        f"{_bind_in(namespace)}"
+    )
+
+
+def _bind_in(namespace: str) -> str:
+    return f"kubectl apply --server-side --namespace {namespace} --filename deploy/watched-namespace/"
 
 
 def _missing_right(attributes: dict[str, str]) -> str:
@@ -70,5 +108,5 @@ def _missing_right(attributes: dict[str, str]) -> str:
     where = f" in namespace {namespace}" if namespace else ""
     fix = _APPLY_CLUSTER
     if namespace and namespace != OPERATOR_NAMESPACE:
-        fix = f"kubectl apply --server-side --namespace {namespace} --filename deploy/watched-namespace/"
+        fix = _bind_in(namespace)
     return f"may not {attributes['verb']} {resource}{name}{where}: {fix}"

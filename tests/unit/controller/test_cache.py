@@ -18,6 +18,11 @@ def names(cache: Cache) -> list[str]:
     return [each["metadata"]["name"] for each in cache.all("Host", "ns")]
 
 
+def replaced(cache: Cache, bodies: list[dict[str, Any]]) -> set[str]:
+    with cache.listing() as since:
+        return cache.replace("Host", "ns", bodies, since)
+
+
 def test_objects_of_a_namespace_come_ordered_by_name() -> None:
     cache = Cache()
     cache.put("Host", "ns", body("b", 1))
@@ -30,7 +35,7 @@ def test_objects_of_a_namespace_come_ordered_by_name() -> None:
 def test_a_deletion_that_no_event_told_of_is_healed_by_a_list() -> None:
     cache = Cache()
     cache.put("Host", "ns", body("gone", 1))
-    changed = cache.replace("Host", "ns", [body("there", 2)], cache.mark())
+    changed = replaced(cache, [body("there", 2)])
     assert names(cache) == ["there"]
     assert changed == {"gone", "there"}
 
@@ -38,12 +43,12 @@ def test_a_deletion_that_no_event_told_of_is_healed_by_a_list() -> None:
 def test_a_list_that_shows_nothing_new_changes_nothing() -> None:
     cache = Cache()
     cache.put("Host", "ns", body("a", 1))
-    assert cache.replace("Host", "ns", [body("a", 1)], cache.mark()) == set()
+    assert replaced(cache, [body("a", 1)]) == set()
 
 
 def test_an_older_event_does_not_throw_back_what_a_list_brought() -> None:
     cache = Cache()
-    cache.replace("Host", "ns", [body("a", 100)], cache.mark())
+    replaced(cache, [body("a", 100)])
     cache.put("Host", "ns", body("a", 99))
     assert cache.get("Host", "ns", "a") == body("a", 100)
 
@@ -58,37 +63,45 @@ def test_versions_are_compared_as_numbers() -> None:
 def test_a_list_does_not_bring_back_what_was_deleted_while_it_was_read() -> None:
     cache = Cache()
     cache.put("Host", "ns", body("a", 1))
-    since = cache.mark()
-    cache.remove("Host", "ns", "a")
-    cache.replace("Host", "ns", [body("a", 1)], since)
+    with cache.listing() as since:
+        cache.remove("Host", "ns", "a")
+        cache.replace("Host", "ns", [body("a", 1)], since)
     assert names(cache) == []
 
 
 def test_a_list_does_not_take_away_what_came_while_it_was_read() -> None:
     cache = Cache()
-    since = cache.mark()
-    cache.put("Host", "ns", body("new", 5))
-    cache.replace("Host", "ns", [], since)
+    with cache.listing() as since:
+        cache.put("Host", "ns", body("new", 5))
+        cache.replace("Host", "ns", [], since)
     assert names(cache) == ["new"]
 
 
 def test_the_next_list_decides_again_about_what_came_during_the_last() -> None:
     cache = Cache()
-    since = cache.mark()
-    cache.put("Host", "ns", body("a", 5))
-    cache.replace("Host", "ns", [], since)
-    cache.replace("Host", "ns", [], cache.mark())
+    with cache.listing() as since:
+        cache.put("Host", "ns", body("a", 5))
+        cache.replace("Host", "ns", [], since)
+    replaced(cache, [])
     assert names(cache) == []
 
 
 def test_of_two_overlapping_lists_the_older_does_not_undo_what_happened_since() -> None:
     cache = Cache()
     cache.put("Host", "ns", body("a", 1))
-    older = cache.mark()
-    cache.remove("Host", "ns", "a")
-    cache.replace("Host", "ns", [], cache.mark())
-    cache.replace("Host", "ns", [body("a", 1)], older)
+    with cache.listing() as older:
+        cache.remove("Host", "ns", "a")
+        replaced(cache, [])
+        cache.replace("Host", "ns", [body("a", 1)], older)
     assert names(cache) == []
+
+
+def test_nothing_is_remembered_of_changes_once_no_list_is_under_way() -> None:
+    cache = Cache()
+    with cache.listing():
+        cache.put("Host", "ns", body("a", 1))
+    cache.put("Host", "ns", body("b", 2))
+    assert cache._changed == {}
 
 
 def host(name: str, address: str, version: int = 1) -> dict[str, Any]:

@@ -68,7 +68,8 @@ class Server:
 
     async def cached_kinds(self, namespace: str) -> None:
         self.relists += 1
-        self.cache.replace("Runbook", namespace, self.runbooks, self.cache.mark())
+        with self.cache.listing() as since:
+            self.cache.replace("Runbook", namespace, self.runbooks, since)
 
     async def gather(self, facts: Facts | None = None) -> Snapshot:
         gatherer = Gatherer(
