@@ -20,6 +20,7 @@ import pytest
 from firstresponder.kube.permissions import LEASE
 from tests.testbed.cluster import OPERATOR, Cluster
 from tests.testbed.operator import Operator
+from tests.testbed.processes import wait_until
 from tests.testbed.proxy import Proxy
 from tests.testbed.stage import Stage, shipped
 
@@ -240,3 +241,52 @@ def test_both_killed_at_once_go_on_when_they_are_started_again(replicas: Replica
         each.start()
     replicas.stage.wait_until_ended(incident)
     assert first.leads != second.leads
+
+
+class TestWithoutTheRightsOfTests:
+    """The testbed gives the operator every Lease of its namespace; a real installation has one."""
+
+    @pytest.fixture(autouse=True)
+    def _taken_away(self, cluster: Cluster) -> Iterator[None]:
+        take_away(cluster, "rolebinding", "leases-of-tests")
+        yield
+        cluster.install()
+
+    def test_the_role_as_shipped_is_enough_to_lead(self, replicas: Replicas) -> None:
+        first = replicas.start()
+        replicas.wait_until_leading(first)
+        first.stop()
+        assert f"Lease {LEASE} is released" in first.log
+
+    def test_without_it_the_operator_says_what_is_missing_and_what_to_do(
+        self, cluster: Cluster, namespace: str, tmp_path: Path
+    ) -> None:
+        path = "/apis/rbac.authorization.k8s.io/v1/namespaces/first-responder/roles/firstresponder-operator"
+        role = cluster.api().get(path)
+        without = [rule for rule in role["rules"] if rule["resources"] != ["leases"]]
+        cluster.api().patch(path, {"rules": without})
+        wait_until_denied(cluster, LEASE)
+        operator = Operator(cluster, namespace, tmp_path, lease=LEASE)
+        assert operator.launch().wait(60) == 3
+        missing = "leases firstresponder-operator in namespace first-responder: kubectl apply --server-side --filename"
+        for verb in ("get", "patch"):
+            assert f"may not {verb} {missing} deploy/" in operator.log
+        assert "may not create leases in namespace first-responder: " in operator.log
+
+
+def take_away(cluster: Cluster, kind: str, name: str) -> None:
+    cluster.kubectl("delete", kind, name, "--namespace=first-responder")
+    wait_until_denied(cluster, "another")
+
+
+def wait_until_denied(cluster: Cluster, lease: str) -> None:
+    attributes = {
+        "group": "coordination.k8s.io",
+        "resource": "leases",
+        "verb": "get",
+        "namespace": "first-responder",
+        "name": lease,
+    }
+    review = {"kind": "SubjectAccessReview", "spec": {"user": OPERATOR, "resourceAttributes": attributes}}
+    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    wait_until(lambda: not cluster.api().create(path, review)["status"]["allowed"], 60, "the right to be gone")

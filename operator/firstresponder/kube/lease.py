@@ -110,7 +110,7 @@ def renewal(me: str, lease: Lease | None, wall: datetime) -> Write | Lost:
         return Lost("the Lease was deleted")
     if lease.holder != me:
         return Lost(f"the Lease is held by {lease.holder}" if lease.holder else "the Lease was released by somebody")
-    return Write({"renewTime": _micro_time(wall)}, lease.version)
+    return Write({"leaseDurationSeconds": DURATION, "renewTime": _micro_time(wall)}, lease.version)
 
 
 def release(me: str, lease: Lease | None, wall: datetime) -> Write | None:

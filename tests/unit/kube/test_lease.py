@@ -75,7 +75,7 @@ def test_what_the_holder_says_of_the_time_of_day_does_not_matter(renewed: str) -
 @pytest.mark.parametrize(
     ("known", "then"),
     [
-        (lease("me"), Write({"renewTime": MOMENT}, "7")),
+        (lease("me", seconds=86400), Write({"leaseDurationSeconds": 15, "renewTime": MOMENT}, "7")),
         (lease("other"), Lost("the Lease is held by other")),
         (lease(""), Lost("the Lease was released by somebody")),
         (None, Lost("the Lease was deleted")),
