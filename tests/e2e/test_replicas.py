@@ -114,6 +114,28 @@ def test_a_leader_frozen_while_the_action_runs_and_continued_changes_nothing(sce
         assert_resolved_by_the_other(scene, first, incident, scene.host.let_start_go_on)
 
 
+# --- Stopped in the middle --------------------------------------------------------------------------------------------
+
+
+def test_a_leader_that_is_told_to_stop_while_the_action_runs_leaves_it_to_the_host_and_the_next(
+    scenes: Scenes,
+) -> None:
+    with scenes.open() as scene:
+        scene.host.hold_starts()
+        first, second = (scene.operator(lease=scene.namespace) for _ in range(2))
+        scene.stage.wait(lambda: first.leads, "the first to lead")
+        incident = unhealthy(scene)
+        scene.approve(incident)
+        scene.host.wait_until_held()
+        first.stop()
+        assert first.wait() == 0
+        assert scene.stage.phase(incident) == "Acting"
+        scene.stage.wait(lambda: second.leads, "the second to lead")
+        assert truth.results(scene.host) == []
+        scene.host.let_start_go_on()
+        scene.assert_resolved_by_one_restart(incident)
+
+
 # --- Both believe that they lead --------------------------------------------------------------------------------------
 
 
