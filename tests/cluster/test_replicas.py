@@ -132,13 +132,15 @@ def test_a_standby_is_ready_in_a_namespace_that_no_leader_watches_yet(
         with Operator(cluster, added, tmp_path / "added", lease=LEASE, preloaded=True) as standby:
             replicas.stage.wait(lambda: standby.health("/readyz")[0] == 200, "it to be ready")
             assert not standby.leads
+        stored = cluster.writes(namespace=added, user=OPERATOR)
+        assert [each for each in stored if each.ok and not each.dry_run] == []
     finally:
         cluster.api().delete(f"/api/v1/namespaces/{added}")
 
 
 def test_one_that_is_told_to_stop_gives_the_lease_back_and_the_other_goes_on(replicas: Replicas) -> None:
     first, second = replicas.pair()
-    first.stop()
+    os.kill(first.pid, signal.SIGTERM)
     replicas.time_until_leading(second, "SIGTERM")
     assert first.wait() == 0
     assert f"Lease {LEASE} is released" in first.log
