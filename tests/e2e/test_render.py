@@ -22,6 +22,7 @@ from tests.testbed import database, surroundings
 from tests.testbed.follower import Found, Page, Shell, Verdict, act, decide, look, verify
 from tests.testbed.hosts import Host
 from tests.testbed.operator import Operator
+from tests.testbed.scenarios import SHARED
 from tests.testbed.stage import RUNBOOKS, Stage
 
 pytestmark = pytest.mark.slow
@@ -29,7 +30,9 @@ pytestmark = pytest.mark.slow
 PERSON, STRANGER = "oncall", "visitor"
 
 
-def rendered(stage: Stage, directory: Path, runbook: str, service: str, hosts: Mapping[str, str], **given: str) -> Page:
+def rendered(
+    stage: Stage, directory: Path, runbook: str, service: str, hosts: Mapping[str, str], **given: str | int
+) -> Page:
     """The page that the command prints for these hosts (role to name), as the cluster knows them."""
     known = directory / f"{runbook}-hosts.yaml"
     found = [stage.get("hosts", name) for name in hosts.values()]
@@ -85,7 +88,7 @@ def wait_until_verified(stage: Stage, page: Page, found: Found, ended: str, shel
 def test_a_leak_is_found_and_restarted_by_hand(stage: Stage, host: Host, operator: Operator, tmp_path: Path) -> None:
     shells, strangers = people(host)
     host.leak()
-    page = rendered(stage, tmp_path, "high-cpu", "api-gateway", {"target": host.name})
+    page = rendered(stage, tmp_path, "high-cpu", "api-gateway", {"target": host.name}, **SHARED)
     verdict, packet = of_operator(stage, stage.open_incident())
     before = truth.invocation(host)
     shells["CONTROL-NODE"] = strangers["CONTROL-NODE"] = lambda _: CommandOutput(b"", b"no such host", 255)
@@ -109,7 +112,7 @@ def test_a_leak_is_found_and_restarted_by_hand(stage: Stage, host: Host, operato
 def test_a_miner_stops_whoever_follows_the_page(stage: Stage, host: Host, operator: Operator, tmp_path: Path) -> None:
     shells, _ = people(host)
     host.mine()
-    page = rendered(stage, tmp_path, "high-cpu", "api-gateway", {"target": host.name})
+    page = rendered(stage, tmp_path, "high-cpu", "api-gateway", {"target": host.name}, **SHARED)
     shells["CONTROL-NODE"] = lambda _: CommandOutput(b"", b"no such host", 255)
     verdict, _ = of_operator(stage, stage.open_incident())
     assert decide(page, look(page, shells)) == verdict == Verdict("STOP", "SecurityIncident")

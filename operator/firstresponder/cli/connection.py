@@ -12,16 +12,16 @@ import json
 import os
 import ssl
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
+from types import TracebackType
+from typing import Any, Protocol
+from urllib.parse import urlencode, urlsplit
 from urllib.request import getproxies
 
-import urllib3
 import yaml
-from urllib3.util.ssl_ import create_urllib3_context
 
 _CLUSTER = {"server", "certificate-authority", "certificate-authority-data"}
 _USER = {"token", "tokenFile", "client-certificate", "client-certificate-data", "client-key", "client-key-data"}
@@ -31,15 +31,33 @@ class NoConnection(Exception):
     """There is no usable kubeconfig; the message says why."""
 
 
+class Response(Protocol):
+    """An answer whose content is still to be read: whole, or line by line as it comes."""
+
+    status: int
+
+    def read(self) -> bytes: ...
+    def __iter__(self) -> Iterator[bytes]: ...
+    def __enter__(self) -> Response: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> object: ...
+
+
+Ask = Callable[[str, str, str | None, Mapping[str, str], tuple[float, float]], Response]
+"""Method, path, body, headers and the seconds to connect and to wait for an answer."""
+
+
 @dataclass(frozen=True)
 class Connection:
     """An API server as the caller reaches it."""
 
     server: str
-    pool: Any
-    """Of urllib3, with the certificates of both sides."""
+    ask: Ask
     authorization: Callable[[], str | None]
     """The value of the header, asked before each request: credentials expire while an incident is followed."""
+    failures: tuple[type[Exception], ...] = (HTTPException,)
+    """What asking and reading raise besides OSError where there is no whole answer."""
 
     def send(
         self,
@@ -49,21 +67,13 @@ class Connection:
         content_type: str,
         query: Mapping[str, str],
         timeouts: tuple[float, float],
-    ) -> urllib3.BaseHTTPResponse:
-        """The response, whose content is still to be read. Raises HTTPError (urllib3) where there is none."""
+    ) -> Response:
+        """The response, whose content is still to be read. Raises OSError and ``failures`` where there is none."""
         headers = {"Accept": "application/json", "Content-Type": content_type, "User-Agent": "firstresponder-kubectl"}
         if authorization := self.authorization():
             headers["Authorization"] = authorization
-        connect, read = timeouts
-        response: urllib3.BaseHTTPResponse = self.pool.request(
-            method,
-            f"{self.server}{path}" + (f"?{urlencode(query)}" if query else ""),
-            body=json.dumps(body) if body is not None else None,
-            headers=headers,
-            timeout=urllib3.Timeout(connect=connect, read=read),
-            preload_content=False,
-        )
-        return response
+        target = path + (f"?{urlencode(query)}" if query else "")
+        return self.ask(method, target, json.dumps(body) if body is not None else None, headers, timeouts)
 
 
 def connect(files: str, context: str | None) -> tuple[Connection, str | None]:
@@ -91,8 +101,29 @@ def _read_here(file: Path, context: str | None) -> tuple[Connection, str | None]
         trust = _trust(file.parent, cluster, user) if server.startswith("https:") else None
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
-    pool = urllib3.PoolManager(ssl_context=trust, cert_reqs=ssl.CERT_REQUIRED, retries=False)
-    return Connection(server, pool, lambda: bearer), chosen.get("namespace")
+    return Connection(server, _directly(server, trust), lambda: bearer), chosen.get("namespace")
+
+
+def _directly(server: str, trust: ssl.SSLContext | None) -> Ask:
+    """Each request on a connection of its own."""
+    place = urlsplit(server)
+
+    def ask(
+        method: str, target: str, body: str | None, headers: Mapping[str, str], timeouts: tuple[float, float]
+    ) -> Response:
+        to_connect, to_answer = timeouts
+        host, port = place.hostname or "", place.port
+        connection = (
+            HTTPSConnection(host, port, timeout=to_connect, context=trust)
+            if trust is not None
+            else HTTPConnection(host, port, timeout=to_connect)
+        )
+        connection.connect()
+        connection.sock.settimeout(to_answer)
+        connection.request(method, f"{place.path}{target}", body, {**headers, "Connection": "close"})
+        return connection.getresponse()
+
+    return ask
 
 
 def _named(content: Any, kind: str, name: str) -> dict[str, Any]:
@@ -104,7 +135,8 @@ def _named(content: Any, kind: str, name: str) -> dict[str, Any]:
 
 def _trust(folder: Path, cluster: Mapping[str, str], user: Mapping[str, str]) -> ssl.SSLContext:
     """The certificates of both sides. Raises OSError, ValueError."""
-    context = create_urllib3_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_alpn_protocols(["http/1.1"])
     if authority := _content(folder, cluster, "certificate-authority"):
         context.load_verify_locations(cadata=authority.decode("ascii"))
     else:
@@ -133,6 +165,7 @@ def _bearer(folder: Path, user: Mapping[str, str]) -> str | None:
 
 
 def _read_by_library(files: str, context: str | None) -> tuple[Connection, str | None]:
+    import urllib3  # noqa: PLC0415 - see above
     from kubernetes import client, config  # noqa: PLC0415 - see above
 
     library: Any = config  # it has no types
@@ -153,7 +186,19 @@ def _read_by_library(files: str, context: str | None) -> tuple[Connection, str |
             raise ConnectionError(str(problem)) from None
         return value
 
-    connection = Connection(api.configuration.host, api.rest_client.pool_manager, authorization)
+    server, pool = api.configuration.host, api.rest_client.pool_manager
+
+    def ask(
+        method: str, target: str, body: str | None, headers: Mapping[str, str], timeouts: tuple[float, float]
+    ) -> Response:
+        connect, read = timeouts
+        limits = urllib3.Timeout(connect=connect, read=read)
+        answer: Response = pool.request(
+            method, f"{server}{target}", body=body, headers=headers, timeout=limits, preload_content=False
+        )
+        return answer
+
+    connection = Connection(server, ask, authorization, (urllib3.exceptions.HTTPError,))
     return connection, chosen["context"].get("namespace")
 
 

@@ -12,14 +12,12 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import click
-import urllib3
 from pydantic import ValidationError
-from urllib3.exceptions import HTTPError
 
 from firstresponder.api.approvalrequest import ApprovalRequest, Review
 from firstresponder.api.base import GROUP, JSON, VERSION, Label, ObjectName, Resource, fits
 from firstresponder.api.incident import Incident
-from firstresponder.cli.connection import Connection, NoConnection, connect
+from firstresponder.cli.connection import Connection, NoConnection, Response, connect
 from firstresponder.cli.unreadable import first_problem
 from firstresponder.safety.neutralise import neutralise
 
@@ -205,7 +203,7 @@ class Cluster:
     ) -> Any:
         response = self._send(method, path, body, content_type, query)
         with self._answering():
-            answer = json.loads(response.data)
+            answer = json.loads(response.read())
             if not isinstance(answer, dict) or "kind" not in answer:
                 raise ValueError("what answers there is no Kubernetes API server")
             return answer
@@ -218,19 +216,20 @@ class Cluster:
         content_type: str = "application/json",
         query: Mapping[str, str] | None = None,
         timeouts: tuple[float, float] | None = None,
-    ) -> urllib3.BaseHTTPResponse:
+    ) -> Response:
         """The response whose content is still to be read."""
         with self._answering():
             response = self._connection.send(method, path, body, content_type, query or {}, timeouts or self._timeouts)
             if response.status >= 400:
-                raise _refusal(response.status, response.data)
+                raise _refusal(response.status, response.read())
             return response
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
+        failures: tuple[type[Exception], ...] = (OSError, ValueError, *self._connection.failures)
         try:
             yield
-        except (HTTPError, OSError, ValueError) as error:
+        except failures as error:
             where = neutralise(str(self._connection.server), 300)
             raise NoAnswer(f"no answer from {where}: {neutralise(str(error), 500)}") from None
 

@@ -21,7 +21,7 @@ async def problems(connection: Connection, namespaces: Sequence[str]) -> tuple[s
         if missing := await preflight.missing(client, namespaces):
             return missing
         gate = ApprovalGate(client, OPERATOR_USER)
-        found = [(namespace, await gate.problems(namespace)) for namespace in namespaces]
-        return tuple(f"approval gate in {namespace}: {problem}" for namespace, each in found for problem in each)
+        found = {namespace: await gate.problems(namespace) for namespace in namespaces}
+        return tuple(f"approval gate in {each}: {problem}" for each in found for problem in found[each])
     finally:
         await client.close()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from firstresponder.cli.connection import Connection
+from firstresponder.cli.connection import Connection, Response
 
-NOWHERE = Connection("https://nowhere.example", pool=None, authorization=lambda: None)
+
+def _ask(*_: object) -> Response:
+    raise AssertionError("nothing is asked")
+
+
+NOWHERE = Connection("https://nowhere.example", _ask, authorization=lambda: None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import click
 import pytest
@@ -100,9 +101,8 @@ def test_nothing_is_asked_by_a_name_that_no_object_can_have(name: str) -> None:
 
 def answering(status: int, body: bytes) -> Cluster:
     """A cluster that gives one answer to everything."""
-    response = SimpleNamespace(status=status, data=body)
-    pool = SimpleNamespace(request=lambda *_, **__: response)
-    return Cluster(Connection("https://a:1", pool, lambda: None), namespace="prod")
+    response: Any = SimpleNamespace(status=status, read=lambda: body)
+    return Cluster(Connection("https://a:1", lambda *_: response, lambda: None), namespace="prod")
 
 
 @pytest.mark.parametrize(
