@@ -11,12 +11,15 @@ import socket
 import sys
 import uuid
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn, get_args
 
 import click
 
 from firstresponder import logs
+from firstresponder.archive.destination import sink_of
+from firstresponder.archive.sink import Sink
 from firstresponder.controller.check import problems
 from firstresponder.controller.operator import KindGone, NotReady, Options, run
 from firstresponder.kube.connection import Connection, ConnectionProblem, from_kubeconfig, in_cluster
@@ -83,6 +86,22 @@ def check(namespaces: tuple[str, ...], kubeconfig: Path | None) -> None:
     show_default=True,
     help="Lines for people or for programs, each with the namespace, incident and phase that it is about.",
 )
+@click.option(
+    "--archive",
+    metavar="DESTINATION",
+    help="Where ended incidents are written before they are deleted: file:///DIRECTORY or https://HOST/PATH. Without "
+    "it none is ever deleted.",
+)
+@click.option(
+    "--archive-token-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A file with the bearer token for --archive https://…; read anew for each line.",
+)
+@click.option(
+    "--archive-ca-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A file with the authority of the certificate of --archive https://…, in place of the system's.",
+)
 @click.option("--verbose", is_flag=True, help="Log more.")
 def run_operator(
     namespaces: tuple[str, ...],
@@ -90,6 +109,9 @@ def run_operator(
     lease: str,
     health_port: int | None,
     log_format: logs.Format,
+    archive: str | None,
+    archive_token_file: Path | None,
+    archive_ca_file: Path | None,
     verbose: bool,
 ) -> None:
     """Watch incidents in the given namespaces and respond to them.
@@ -103,8 +125,9 @@ def run_operator(
       4  it led and lost its Lease, so it ended at once: start it again
     """
     logs.configure(log_format, verbose=verbose)
+    sink = _sink(archive, archive_token_file, archive_ca_file)
     connection = _connection(kubeconfig)
-    options = Options(connection, tuple(dict.fromkeys(namespaces)), lease, _identity(), health_port)
+    options = Options(connection, tuple(dict.fromkeys(namespaces)), lease, _identity(), health_port, sink)
     try:
         asyncio.run(_run_until_told_to_stop(options))
     except NotReady as problem:
@@ -118,6 +141,17 @@ def run_operator(
     except Exception:
         _log.exception("stopped by a failure; it is safe to start again")
         sys.exit(1)
+
+
+def _sink(destination: str | None, token_file: Path | None, ca_file: Path | None) -> Sink | None:
+    if destination is None:
+        if token_file is not None or ca_file is not None:
+            raise click.UsageError("--archive-token-file and --archive-ca-file are of no use without --archive")
+        return None
+    try:
+        return sink_of(destination, token_file, ca_file, lambda: datetime.now(UTC))
+    except ValueError as problem:
+        raise click.UsageError(str(problem)) from None
 
 
 def _connection(kubeconfig: Path | None) -> Connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,12 @@ def names(manifests: list[Manifest]) -> list[tuple[str, str, str]]:
     return sorted((each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"]) for each in manifests)
 
 
+def documents(files: Iterable[Path]) -> list[Manifest]:
+    """What lies in deploy/, without the namespace."""
+    found = [document for path in files for document in yaml.safe_load_all(path.read_text())]
+    return [each for each in found if each["kind"] != "Namespace"]
+
+
 def test_it_is_without_a_complaint_of_the_strict_linter(run: Helm) -> None:
     done = run("lint", OWN)
     assert (done.returncode, "0 chart(s) failed" in done.stdout) == (0, True), done.stdout + done.stderr
@@ -92,6 +98,13 @@ def test_the_three_values_of_a_company_are_named_when_they_are_missing(run: Helm
         ({"defaults": "yes please"}, "defaults"),
         ({"resources": {"request": {}}}, "request"),
         ({"networkPolicy": {"sshPorts": [70000]}}, "sshPorts"),
+        ({"archive": {"http": {"url": "http://archive.example.com"}}}, "url"),
+        ({"archive": {"http": {"url": "https://me:hunter2@archive.example.com"}}}, "url"),
+        ({"archive": {"directory": "/tmp"}}, "directory"),
+        (
+            {"archive": {"file": {"claimName": "archive"}, "http": {"url": "https://archive.example.com"}}},
+            "archive.file.claimName and archive.http.url are both set",
+        ),
     ],
 )
 def test_a_value_that_is_unknown_or_wrong_is_named(run: Helm, wrong: dict[str, Any], named: str) -> None:
@@ -108,12 +121,7 @@ def test_another_namespace_is_refused_with_the_one_to_use(run: Helm) -> None:
 
 def test_it_holds_what_deploy_holds(render: Render) -> None:
     """But for the namespace, which Helm makes, and the approvers, the operator itself and its network policy."""
-    by_hand = [
-        document
-        for path in (ROOT / "deploy").rglob("*.yaml")
-        for document in yaml.safe_load_all(path.read_text())
-        if document["kind"] != "Namespace"
-    ]
+    by_hand = documents(path for path in (ROOT / "deploy").rglob("*.yaml") if path.parent.name != "archive")
     for each in by_hand:
         if each["metadata"].get("namespace") is None and not each["kind"].startswith(("Cluster", "Validating")):
             each["metadata"]["namespace"] = "prod"
@@ -126,6 +134,7 @@ def test_it_holds_what_deploy_holds(render: Render) -> None:
     assert names(rest) == [
         ("Deployment", "first-responder", "firstresponder-operator"),
         ("NetworkPolicy", "first-responder", "firstresponder-operator"),
+        ("Pod", "first-responder", "firstresponder-check"),
         ("PodDisruptionBudget", "first-responder", "firstresponder-operator"),
         ("Role", "prod", "firstresponder-approve-restart-database"),
         ("Role", "prod", "firstresponder-approve-restart-unit"),
@@ -170,8 +179,72 @@ def test_two_replicas_are_spread_and_one_is_always_there(render: Render) -> None
     assert container["env"] == [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
 
 
+def test_no_pod_waits_for_a_volume_that_another_one_has(render: Render) -> None:
+    [deployment] = of_kind("Deployment", render(archive=FILE))
+    assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
+
+
 def test_a_single_replica_keeps_no_node_from_being_drained(render: Render) -> None:
     assert of_kind("PodDisruptionBudget", render(replicas=1)) == []
+
+
+FILE = {"file": {"claimName": "firstresponder-archive"}}
+HTTP = {
+    "http": {
+        "url": "https://archive.example.com:8443/incidents",
+        "tokenSecret": "archive-token",
+        "caConfigMap": "archive-ca",
+    }
+}
+
+
+@pytest.mark.parametrize("archive", [FILE, HTTP], ids=["file", "http"])
+def test_only_with_an_archive_the_operator_may_delete_incidents_in_each_namespace(
+    render: Render, archive: dict[str, Any]
+) -> None:
+    without = [rule for each in render() for rule in each.get("rules", ()) if "delete" in rule["verbs"]]
+    assert without == []
+    granted = documents([ROOT / "deploy" / "archive" / "rbac.yaml"])
+    manifests = render(archive=archive, watchedNamespaces=["one", "two"])
+    for namespace in ("one", "two"):
+        for each in granted:
+            each["metadata"]["namespace"] = namespace
+            assert each in manifests
+
+
+def operators_pod(manifests: list[Manifest]) -> tuple[dict[str, Any], list[str]]:
+    [deployment] = of_kind("Deployment", manifests)
+    pod = deployment["spec"]["template"]["spec"]
+    return pod, [each for each in pod["containers"][0]["args"] if "archive" in each]
+
+
+def test_the_archives_volume_is_where_the_operator_writes_and_it_may(render: Render) -> None:
+    pod, arguments = operators_pod(render(archive=FILE))
+    assert arguments == ["--archive=file:///var/lib/firstresponder/archive"]
+    assert pod["containers"][0]["volumeMounts"] == [
+        {"name": "archive", "mountPath": "/var/lib/firstresponder/archive"},
+    ]
+    claim = {"claimName": "firstresponder-archive"}
+    assert pod["volumes"] == [{"name": "archive", "persistentVolumeClaim": claim}]
+    assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"]
+    pod, arguments = operators_pod(render())
+    assert (arguments, "volumes" in pod, "fsGroup" in pod["securityContext"]) == ([], False, False)
+
+
+def test_the_endpoint_of_an_archive_is_reached_with_its_token_and_authority(render: Render) -> None:
+    manifests = render(archive=HTTP)
+    pod, arguments = operators_pod(manifests)
+    assert arguments == [
+        "--archive=https://archive.example.com:8443/incidents",
+        "--archive-token-file=/var/run/firstresponder/archive-token/token",
+        "--archive-ca-file=/var/run/firstresponder/archive-ca/ca.crt",
+    ]
+    mounts = {each["name"]: each["mountPath"] for each in pod["containers"][0]["volumeMounts"]}
+    assert mounts == {each: f"/var/run/firstresponder/{each}" for each in ("archive-token", "archive-ca")}
+    assert {each["name"] for each in pod["volumes"]} == mounts.keys()
+    [policy] = of_kind("NetworkPolicy", manifests)
+    ports = [each["port"] for each in policy["spec"]["egress"][0]["ports"]]
+    assert sorted(set(ports)) == [22, 53, 443, 6443, 8443]
 
 
 def test_an_approver_may_approve_the_classes_of_the_group_alone(render: Render) -> None:
@@ -203,7 +276,7 @@ def test_every_role_that_is_bound_is_there(render: Render) -> None:
 
 
 def test_a_real_api_server_takes_all_of_it(cluster: Cluster, namespace: str, render: Render, tmp_path: Path) -> None:
-    manifests = render(watchedNamespaces=[namespace])
+    manifests = render(watchedNamespaces=[namespace], archive=FILE)
     file = tmp_path / "rendered.yaml"
     file.write_text(yaml.safe_dump_all(manifests))
     strictly = ["--server-side", "--force-conflicts", "--validate=strict", "--dry-run=server"]
@@ -211,8 +284,11 @@ def test_a_real_api_server_takes_all_of_it(cluster: Cluster, namespace: str, ren
     assert done.stdout.count("serverside-applied (server dry run)") == len(manifests)
 
 
-def test_its_pod_is_admitted_where_pod_security_is_restricted(cluster: Cluster, render: Render) -> None:
-    [deployment] = of_kind("Deployment", render())
+@pytest.mark.parametrize("archive", [None, FILE, HTTP], ids=["without an archive", "file", "http"])
+def test_its_pod_is_admitted_where_pod_security_is_restricted(
+    cluster: Cluster, render: Render, archive: dict[str, Any] | None
+) -> None:
+    [deployment] = of_kind("Deployment", render(**({"archive": archive} if archive else {})))
     spec = deployment["spec"]["template"]["spec"]
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "operator"}, "spec": spec}
     path = "/api/v1/namespaces/first-responder/pods"

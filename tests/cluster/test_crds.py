@@ -76,6 +76,7 @@ VALID: dict[str, Any] = {
     "EscalationPolicy": {
         "contacts": [{"name": "on-call", "notificationUrlFrom": {"name": "pager", "key": "url"}}],
         "highImpact": {"customers": 1000},
+        "retention": {"after": "90d", "keepLast": 0},
     },
 }
 
@@ -269,6 +270,10 @@ REFUSED: list[tuple[str, str, Any, str]] = [
         'spec.expiresAfter.maximum: Invalid value: "23h1s": at most 23h',
     ),
     ("EscalationPolicy", "spec.ambiguityMarginPoints", 101, "spec.ambiguityMarginPoints in body should be less than"),
+    ("EscalationPolicy", "spec.retention", {"after": "12h"}, "give whole days, at least 1d, as in 30d"),
+    ("EscalationPolicy", "spec.retention", {"after": "0d"}, "give whole days, at least 1d, as in 30d"),
+    ("EscalationPolicy", "spec.retention", {"keepLast": -1}, "spec.retention.keepLast in body should be greater than"),
+    ("EscalationPolicy", "spec.retention", {"forever": True}, 'unknown field "spec.retention.forever"'),
     # Not in form.
     ("Incident", "spec.type", "high cpu", "spec.type in body should match '^[A-Za-z][A-Za-z0-9]*$'"),
     ("Incident", "spec.service", "-rf", "spec.service in body should match"),

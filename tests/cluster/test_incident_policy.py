@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from firstresponder.api.base import API_VERSION
+from firstresponder.api.incident import KEEP
 from firstresponder.kube.incident_policy import BINDING, POLICY
 from tests.testbed.api import APPLY, JSON_PATCH, MERGE, ApiError
 from tests.testbed.cluster import ADMIN, ALICE, Cluster
@@ -16,7 +17,9 @@ from tests.testbed.processes import wait_until
 
 NAME = "incidents.firstresponder.dev"
 BY_POLICY = f"ValidatingAdmissionPolicy '{NAME}' with binding '{NAME}' denied request: "
-FROZEN = "labels, annotations, owner references and finalizers of an Incident do not change"
+FROZEN = (
+    "labels, annotations (but firstresponder.dev/keep), owner references and finalizers of an Incident do not change"
+)
 ORPHAN = {"apiVersion": "v1", "kind": "ConfigMap", "name": "gone", "uid": "5a1c0f5e-0000-4000-8000-000000000000"}
 APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -96,6 +99,16 @@ def test_kubectl_apply_still_overrides_a_parameter_and_aborts(cluster: Cluster, 
     live = cluster.api().get(f"{incidents(namespace)}/{name}")
     assert live["spec"]["abort"] is True
     assert APPLIED in live["metadata"]["annotations"]
+
+
+def test_a_responder_keeps_an_incident_from_the_archive_and_takes_that_back(cluster: Cluster, namespace: str) -> None:
+    path = opened(cluster, namespace, annotations={"note": "from the pager"})
+    for value in ("alice looks at it", "false", None):
+        cluster.api(ALICE).patch(path, {"metadata": {"annotations": {KEEP: value}}})
+        assert cluster.api().get(path)["metadata"]["annotations"].get(KEEP) == value
+    with pytest.raises(ApiError) as refused:
+        cluster.api(ALICE).patch(path, {"metadata": {"annotations": {KEEP: "true", "note": "x"}}})
+    assert BY_POLICY + FROZEN in refused.value.message
 
 
 def test_the_operator_still_writes_the_status(cluster: Cluster, namespace: str) -> None:

@@ -37,7 +37,7 @@ class Replicas:
         self._undo = undo
         self._number = 0
 
-    def start(self, *, port: int | None = None, verbose: bool = False) -> Operator:
+    def start(self, *options: str, port: int | None = None) -> Operator:
         """Start one and wait until it watches."""
         self._number += 1
         directory = self._directory / f"operator-{self._number}"
@@ -48,7 +48,7 @@ class Replicas:
             preloaded=True,
             lease=LEASE,
             port=port,
-            verbose=verbose,
+            options=options,
         )
         return self._undo.enter_context(operator)
 
@@ -108,7 +108,7 @@ def test_a_standby_is_alive_and_ready_and_stores_nothing(replicas: Replicas) -> 
     stage = replicas.stage
     first = replicas.start()
     stage.add_runbook(shipped())
-    standby = replicas.start(verbose=True)
+    standby = replicas.start("--verbose")
     stage.wait(lambda: standby.health("/readyz")[0] == 200, "the standby to be ready")
     stage.apply({**shipped(), "metadata": {"name": "another"}})
     stage.wait_until_ended(stage.open_incident("unheard", type="Unheard"))

@@ -12,6 +12,7 @@ import json
 import re
 import secrets
 import subprocess
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -102,7 +103,7 @@ class EmptyScene:
         interrupted: str = "tests.testbed.crashing",
         port: int | None = None,
         lease: str | None = None,
-        verbose: bool = False,
+        options: Sequence[str] = (),
     ) -> Operator:
         """Start an operator: killed at a moment that is text (see tests/testbed/crashing.py), held at a Moment.
 
@@ -119,7 +120,7 @@ class EmptyScene:
             port=port,
             preloaded=True,
             lease=lease,
-            verbose=verbose,
+            options=options,
         )
         self._operators.append(operator)
         operator.start()

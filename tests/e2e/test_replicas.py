@@ -186,7 +186,7 @@ def test_a_standby_asks_no_host_and_writes_nothing(scenes: Scenes) -> None:
     with scenes.open() as scene:
         first = scene.operator(lease=scene.namespace)
         scene.stage.wait(lambda: first.leads, "it to lead")
-        standby = scene.operator(lease=scene.namespace, verbose=True)
+        standby = scene.operator(lease=scene.namespace, options=["--verbose"])
         incident = unhealthy(scene)
         scene.approve(incident)
         scene.assert_resolved_by_one_restart(incident)

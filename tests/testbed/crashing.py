@@ -1,10 +1,10 @@
 """The operator, interrupted at an exact moment: ``python -m tests.testbed.crashing MOMENT[,MOMENT…] ARGUMENT…``.
 
-MOMENT is ``before:EFFECT`` or ``after:EFFECT``, where EFFECT is a method of the controller's effects, for example
-``after:consume``; ``before:write_status:Verifying`` is the write that leads to that phase. There the operator is
-killed by SIGKILL. With ``@FILE`` appended it is held there instead, once: it makes FILE and goes on when FILE is
-gone, so that a test can let other things happen at that moment. The rest is the operator's own command line, and
-nothing else differs from the operator.
+MOMENT is ``before:EFFECT`` or ``after:EFFECT``, where EFFECT is a method of the controller's effects or of its
+archiver, for example ``after:consume``; ``before:write_status:Verifying`` is the write that leads to that phase. There
+the operator is killed by SIGKILL. With ``@FILE`` appended it is held there instead, once: it makes FILE and goes on
+when FILE is gone, so that a test can let other things happen at that moment. The rest is the operator's own command
+line, and nothing else differs from the operator.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from firstresponder.controller.archiver import Archiver
 from firstresponder.controller.effects import ClusterEffects, HostEffects
 from firstresponder.main import main
 
@@ -42,7 +43,7 @@ def interrupt_at(moments: str) -> None:
 def _arm(moment: str) -> None:
     point, _, file = moment.partition("@")
     when, effect, *phase = point.split(":")
-    owner: type[Any] = ClusterEffects if hasattr(ClusterEffects, effect) else HostEffects
+    owner: type[Any] = next(each for each in (ClusterEffects, HostEffects, Archiver) if hasattr(each, effect))
     original: Callable[..., Awaitable[Any]] = getattr(owner, effect)
     interruptions = iter([lambda: hold(Path(file)) if file else die()])
 

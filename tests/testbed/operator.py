@@ -6,6 +6,7 @@ with Operator(cluster, namespace, directory) as operator:
     operator.restart()                # SIGTERM and again
 Operator(cluster, namespace, directory, program=("tests.testbed.crashing", "after:consume"))
 Operator(cluster, namespace, directory, port=proxy.port)      # reaches the API server through a proxy
+Operator(cluster, namespace, directory, options=("--archive=file:///directory",))
 Operator(cluster, namespace, directory, preloaded=True)       # begins sooner: see tests/testbed/preloaded.py
 Operator(cluster, namespace, directory, lease="shared")       # stands by while another one holds that Lease
 
@@ -43,18 +44,18 @@ class Operator:
         directory: Path,
         *,
         program: Sequence[str] = ("firstresponder.main",),
+        options: Sequence[str] = (),
         port: int | None = None,
         preloaded: bool = False,
         lease: str | None = None,
-        verbose: bool = False,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._namespaces = [namespace] if isinstance(namespace, str) else list(namespace)
         self._log = directory / "operator.log"
         self._program = program
+        self._options = options
         self._preloaded = preloaded
         self._lease = lease
-        self._verbose = verbose
         self._begin = 0
         self._kubeconfig = cluster.operator_kubeconfig(port=port)
         self._child: Child | None = None
@@ -83,7 +84,7 @@ class Operator:
         watched = [f"--namespace={namespace}" for namespace in self._namespaces]
         lease = self._lease or f"test-{secrets.token_hex(8)}"
         arguments += ["run", *watched, f"--kubeconfig={self._kubeconfig}", f"--lease={lease}", "--health-port=0"]
-        arguments += ["--verbose"] if self._verbose else []
+        arguments += self._options
         env = {**os.environ, "PYTHONPATH": f"{ROOT / 'operator'}:{ROOT}", "PYTHONUNBUFFERED": "1"}
         if self._preloaded:
             self._child = PreloadedChild(module, arguments, self._log, env=env, cwd=ROOT)

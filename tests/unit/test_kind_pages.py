@@ -185,6 +185,12 @@ def test_the_page_of_incidents_knows_every_event() -> None:
     assert first_cells("incident", "Event | type | when") == said | {"reason"}
 
 
+def test_the_page_of_policies_knows_every_event() -> None:
+    said = _texts("controller/retention.py", "_record", 2)
+    assert len(said) == 2
+    assert first_cells("escalationpolicy", "Event | type | when") == said
+
+
 def test_the_page_of_incidents_knows_every_entry_of_the_timeline() -> None:
     said = _texts("incident", "with_timeline_entry", 2)
     assert said == set(TimelineEvent)

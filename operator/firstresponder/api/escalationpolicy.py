@@ -1,12 +1,36 @@
-"""EscalationPolicy: whom to notify, what counts as high impact, and how clear a decision must be."""
+"""EscalationPolicy: whom to notify, what is of high impact, how clear a decision must be, how long incidents stay."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+import re
+from typing import Annotated, ClassVar, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from firstresponder.api.base import ApiModel, Label, ObjectName, Resource, ShortText, column
+
+_DAYS: Final = r"^[1-9][0-9]{0,4}d$"
+
+
+def _whole_days(text: str) -> str:
+    if not re.fullmatch(_DAYS, text):
+        raise ValueError(f"{text!r} is not a number of days: give whole days, at least 1d, as in 30d")
+    return text
+
+
+Days = Annotated[
+    str,
+    StringConstraints(max_length=6),
+    AfterValidator(_whole_days),
+    Field(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {"rule": f"self.matches('{_DAYS}')", "message": "give whole days, at least 1d, as in 30d"}
+            ]
+        }
+    ),
+]
+"""A number of whole days, such as ``30d``; at least one."""
 
 
 class SecretKey(ApiModel):
@@ -47,8 +71,18 @@ class HighImpact(ApiModel):
     """So much lost in an hour, in this currency."""
 
 
+class Retention(ApiModel):
+    """How long ended incidents stay in the cluster; without an archive (the operator's --archive) they all do."""
+
+    after: Days = "30d"
+    """So long after its end an incident is archived and deleted; never sooner than a day after the longest cooldown of
+    the namespace's runbooks."""
+    keep_last: Annotated[int, Field(ge=0, le=1000)] = 20
+    """So many of each runbook revision stay, however old they are; where there was no runbook, of each type."""
+
+
 class EscalationPolicySpec(ApiModel):
-    """Whom to notify, and how clear a decision must be."""
+    """Whom to notify, how clear a decision must be, and how long incidents stay."""
 
     contacts: Annotated[
         list[Contact],
@@ -62,6 +96,7 @@ class EscalationPolicySpec(ApiModel):
     high_impact: HighImpact = Field(default_factory=HighImpact)
     ambiguity_margin_points: Annotated[int, Field(ge=0, le=100)] = 20
     """Points of likelihood by which the winning hypothesis must lead."""
+    retention: Retention = Field(default_factory=Retention)
 
 
 class EscalationPolicy(Resource):

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 
 from firstresponder.api.advice import FollowUp, Recommendation
 from firstresponder.api.base import (
+    GROUP,
     JSON,
     ApiModel,
     Conditions,
@@ -32,6 +33,9 @@ from firstresponder.api.escalationpolicy import Money
 from firstresponder.api.packet import DecisionPacket
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.api.rootcause import RootCause
+
+KEEP = f"{GROUP}/keep"
+"""The annotation by which a person keeps an incident in the cluster; any value but ``false`` does."""
 
 _ATOMIC: dict[str, JSON] = {"x-kubernetes-list-type": "atomic"}
 

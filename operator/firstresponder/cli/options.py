@@ -66,6 +66,18 @@ def cluster_options(command: C) -> C:
     )(command)
 
 
+def archive_option(what: str) -> Callable[[C], C]:
+    """Adds --archive, of which ``what`` says what it is good for."""
+    return click.option(
+        "--archive",
+        "archives",
+        metavar="FILE",
+        multiple=True,
+        type=click.Path(dir_okay=False, allow_dash=True),
+        help=f"{what}; repeatable, - is the standard input.",
+    )
+
+
 def incident_argument(command: C) -> C:
     """Adds the name of an incident."""
     return click.argument("name", shell_complete=suggested("incidents"), help="The name of an Incident.")(command)

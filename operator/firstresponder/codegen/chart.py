@@ -43,12 +43,15 @@ def _as_is(text: str) -> str:
 
 def _in_each_watched_namespace() -> str:
     note, bindings = _in_the_namespace(permissions.watched_namespace_manifests())
+    _, archiving = _in_the_namespace(permissions.archiving_namespace_manifests())
     _, defaults = _in_the_namespace([*manifests.ACTION_CLASSES, *manifests.ESCALATION_POLICY])
     return "\n".join(
         [
             note,
             "{{- range $namespace := .Values.watchedNamespaces }}",
-            f"---\n{bindings}{{{{- if $.Values.defaults }}}}",
+            f"---\n{bindings}{{{{- if or $.Values.archive.file.claimName $.Values.archive.http.url }}}}",
+            f"---\n{archiving}{{{{- end }}}}",
+            "{{- if $.Values.defaults }}",
             f"---\n{defaults}{{{{- end }}}}",
             "{{- end }}\n",
         ]

@@ -1,7 +1,7 @@
 """What is installed alongside the CRDs, in ``deploy/``.
 
 ``deploy/*.yaml`` once per cluster, ``deploy/watched-namespace/*.yaml`` into every namespace that holds incidents
-(``kubectl apply --namespace NAME``).
+(``kubectl apply --namespace NAME``), and where the operator archives ended ones ``deploy/archive/*.yaml`` too.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ ESCALATION_POLICY: Final[list[dict[str, JSON]]] = [
             ],
             "highImpact": {"customers": 1000, "revenueLossPerHour": {"amount": 10000, "currency": "EUR"}},
             "ambiguityMarginPoints": 20,
+            "retention": {"after": "30d", "keepLast": 20},
         },
     }
 ]
@@ -73,6 +74,7 @@ def files() -> dict[Path, str]:
         "incident-policy.yaml": [incident_policy.POLICY, incident_policy.BINDING],
         "rbac.yaml": permissions.cluster_manifests(),
         "watched-namespace/rbac.yaml": permissions.watched_namespace_manifests(),
+        "archive/rbac.yaml": permissions.archiving_namespace_manifests(),
         "watched-namespace/actionclasses.yaml": ACTION_CLASSES,
         "watched-namespace/escalationpolicy.yaml": ESCALATION_POLICY,
     }

@@ -15,8 +15,10 @@ from typing import Final, NoReturn
 from firstresponder import logs
 from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.incident import Incident
+from firstresponder.archive.sink import Sink
 from firstresponder.controller import health, watches
 from firstresponder.controller.accounts import Accounts
+from firstresponder.controller.archiver import Archiver
 from firstresponder.controller.cache import Cache
 from firstresponder.controller.diagnostics import Diagnostics
 from firstresponder.controller.effects import ClusterEffects, HostEffects
@@ -30,6 +32,7 @@ from firstresponder.controller.observer import LogObserver
 from firstresponder.controller.pins import Pins
 from firstresponder.controller.related import RelatedIndex
 from firstresponder.controller.relist import CACHED_KINDS_INTERVAL, Relist
+from firstresponder.controller.retention import RETENTION, RetentionReconciler
 from firstresponder.controller.runbook_catalogue import RunbookCatalogue, RunbookReconciler
 from firstresponder.controller.stores import IncidentStore, RequestStore, lane
 from firstresponder.hosts.pool import SshPool
@@ -80,16 +83,16 @@ class KindGone(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """How this operator runs. ``health_port`` 0 is a free port, None is no health endpoint.
-
-    Of all that share a ``lease`` one works at a time; ``identity`` is a name in it that no other process has.
-    """
+    """How this operator runs. ``health_port`` 0 is a free port, None is no health endpoint; without an ``archive`` no
+    incident is ever deleted. Of all that share a ``lease`` one works at a time; ``identity`` is a name in it that no
+    other process has."""
 
     connection: Connection
     namespaces: tuple[str, ...]
     lease: str
     identity: str
     health_port: int | None = None
+    archive: Sink | None = None
 
 
 async def run(options: Options, take_signals: Callable[[], None]) -> None:
@@ -104,7 +107,9 @@ async def run(options: Options, take_signals: Callable[[], None]) -> None:
         observer = LogObserver()
         client = Client(options.connection, observer)
         stack.push_async_callback(client.close)
-        if missing := await preflight.missing(client, options.namespaces):
+        if options.archive is not None:
+            stack.push_async_callback(options.archive.close)
+        if missing := await preflight.missing(client, options.namespaces, archiving=options.archive is not None):
             raise NotReady(missing)
         pool = SshPool(observer)
         stack.push_async_callback(pool.close)
@@ -158,6 +163,10 @@ class _Operator:
             "TriagePlaybook": authoring.reconcile,
             "Host": HostReconciler(self._cache, resources, accounts, pool).reconcile,
         }
+        if options.archive is not None:
+            archiver = Archiver(resources, self._requests, options.archive, _now)
+            retention = RetentionReconciler(self._cache, archiver, Events(client), self._changed, _now)
+            self._reconcilers[RETENTION] = retention.reconcile
 
     async def run(self) -> None:
         parts = [self._respond(), _until_a_kind_is_gone(self._client)]
@@ -217,6 +226,8 @@ class _Operator:
             self._incidents[namespace].look_at_all()
             self._requests[namespace].look_at_all()
             self._relist.look_at_all(namespace)
+            if self._options.archive is not None:
+                self._queue.add(Key(RETENTION, namespace))
 
     def _changed(self, key: Key) -> None:
         """An object is to be looked at, by who leads."""

@@ -13,6 +13,7 @@ from firstresponder.api.base import is_true_in
 from firstresponder.api.incident import CHANGED_NOTHING, ENDS, AttemptState, ConditionType, Incident, Phase
 from firstresponder.controller.cache import Body, Cache
 from firstresponder.controller.keys import Key
+from firstresponder.controller.stays import stay_of
 from firstresponder.incident.related import Fix, OtherIncident, RelatedIncidents, is_worth_waiting_for
 
 
@@ -46,11 +47,13 @@ def kept(incident: Body) -> Body:
     """What the cache keeps of an incident's body."""
     metadata = {name: incident["metadata"][name] for name in ("name", "resourceVersion")}
     escalated = _moment((incident.get("status") or {}).get("escalation", {}).get("time"))
+    settled = is_settled(incident)
     return {
         "metadata": metadata,
         "lane": _lane(incident["spec"]),
         "summary": summary(incident),
-        "settled": is_settled(incident),
+        "settled": settled,
+        "stay": stay_of(incident, settled=settled),
         "escalated": escalated,
     }
 

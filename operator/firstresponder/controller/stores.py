@@ -7,6 +7,7 @@ more than that entry.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
@@ -76,38 +77,59 @@ class IncidentStore:
 
 
 class RequestStore:
-    """The ApprovalRequests of a namespace. Of those of incidents that are over, the open ones are kept by name; nothing
-    of the others: one that decides is read when it does."""
+    """The ApprovalRequests of a namespace. Of each only the name is kept: one that decides is read when it does."""
 
     def __init__(self, cache: Cache, namespace: str, changed: Changed) -> None:
         self._cache = cache
         self._namespace = namespace
         self._changed = changed
+        self._names: defaultdict[str, set[str]] = defaultdict(set)
         self._left_open: dict[str, str] = {}
-        """Each with its incident, which is over."""
+        """The requests that are open although their incident is over, each with the incident's name."""
+        self.listed = asyncio.Event()
+        """Set once all requests were listed."""
+
+    def names_of(self, uid: str) -> list[str]:
+        """The requests that were made for the incident of that uid."""
+        return sorted(self._names.get(uid, ()))
 
     async def replace(self, items: AsyncIterator[Body]) -> None:
+        names: defaultdict[str, set[str]] = defaultdict(set)
         self._left_open.clear()
         async for item in items:
-            self.change("ADDED", item)
+            names[item["spec"]["incidentRef"]["uid"]].add(item["metadata"]["name"])
+            self._look_at(item)
+        self._names = names
+        self.listed.set()
+
+    def change(self, kind: str, body: Body) -> None:
+        uid, name = body["spec"]["incidentRef"]["uid"], body["metadata"]["name"]
+        self._look_at(body)
+        if kind != "DELETED":
+            self._names[uid].add(name)
+            return
+        self._left_open.pop(name, None)
+        if uid in self._names:
+            self._names[uid].discard(name)
+            if not self._names[uid]:
+                del self._names[uid]
 
     def look_at_all(self) -> None:
         """Look at the incidents that are over and have an open request; the others are the IncidentStore's."""
         for incident in self._left_open.values():
             self._changed(self._key(incident))
 
-    def change(self, kind: str, body: Body) -> None:
-        name = body["metadata"]["name"]
+    def _look_at(self, body: Body) -> None:
+        """One that is gone matters as much."""
+        name, incident = body["metadata"]["name"], body["spec"]["incidentRef"]["name"]
         if name == SELFTEST_NAME:
             return
-        incident = body["spec"]["incidentRef"]["name"]
         known = self._cache.get(Incident.__name__, self._namespace, incident)
         self._left_open.pop(name, None)
         if known is not None and known["settled"]:
             if is_true_in(body, "Closed"):
                 return
-            if kind != "DELETED":
-                self._left_open[name] = incident
+            self._left_open[name] = incident
         self._changed(self._key(incident))
 
     def _key(self, incident: str) -> Key:

@@ -113,7 +113,20 @@ class Client:
         """A JSON merge patch (RFC 7396)."""
         return await self._write("PATCH", path, patch, content_type="application/merge-patch+json", query=query)
 
-    async def _write(self, method: str, path: str, body: Any, *, content_type: str, query: Mapping[str, str]) -> Any:
+    async def delete(self, path: str, options: Body) -> Any:
+        """``options`` are DeleteOptions (meta/v1), with their preconditions."""
+        return await self._write("DELETE", path, options, query={})
+
+    async def _write(
+        self,
+        method: str,
+        path: str,
+        body: Body | str,
+        *,
+        content_type: str = "application/json",
+        query: Mapping[str, str],
+    ) -> Any:
+        """A request that goes on when its caller is cancelled."""
         write = asyncio.create_task(self._request(method, path, body, content_type=content_type, query=query))
         self._writes.add(write)
         write.add_done_callback(self._written)
@@ -175,7 +188,9 @@ def _as_in_rbac(method: str, path: str) -> tuple[str, str]:
     if parts[:1] == ["namespaces"] and len(parts) > 2:
         parts = parts[2:]
     resource, name, subresource = (*parts, "", "", "")[:3]
-    verb = {"GET": "get" if name or not resource else "list", "POST": "create", "PATCH": "patch"}[method]
+    verb = {"GET": "get" if name or not resource else "list", "POST": "create", "PATCH": "patch", "DELETE": "delete"}[
+        method
+    ]
     return verb, f"{resource}/{subresource}" if subresource else resource
 
 

@@ -1,8 +1,9 @@
 """What the operator needs of the API server: the one table behind the RBAC manifests and the preflight.
 
-Whatever is not in this table is not granted and must not be used. It has no ``delete``, no ``update`` of any
-resource of ours, and no way to a review: ``patch`` of approval requests is granted for the self-test's canary
-alone, and there the admission policy refuses a review by a service account.
+Whatever is not in this table is not granted and must not be used. It has no ``update`` of any resource of ours, and no
+way to a review: ``patch`` of approval requests is granted for the self-test's canary alone, and there the admission
+policy refuses a review by a service account. ``delete`` is in a table of its own, of incidents alone, and is granted
+only where ended ones are archived.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ POLICY_NAME: Final = f"approvalrequests.{GROUP}"
 """The ValidatingAdmissionPolicy and its binding share this name."""
 
 OPERATOR_ROLE: Final = "firstresponder-operator"
+ARCHIVE_ROLE: Final = "firstresponder-operator-archive"
 OPERATOR_CLUSTER_ROLE: Final = "firstresponder-operator-cluster"
 REVIEWER_ROLE: Final = "firstresponder-reviewer"
 RESPONDER_ROLE: Final = "firstresponder-incident-responder"
@@ -98,6 +100,9 @@ OPERATOR: Final[tuple[Permission, ...]] = (
 )
 """Everything the operator does. Status subresources are merge-patched; see api conventions for why not applied."""
 
+ARCHIVE: Final[tuple[Permission, ...]] = (Permission(Scope.WATCHED, GROUP, "incidents", ("delete",)),)
+"""What the operator does in addition where it archives ended incidents."""
+
 _OUR_KINDS = [kind.plural for kind in KINDS]
 # Why an incident was decided so, and what a packet has to order, is derived from the revision that the incident pinned.
 _READ_REVISIONS: JSON = {"apiGroups": ["apps"], "resources": ["controllerrevisions"], "verbs": ["get"]}
@@ -114,9 +119,9 @@ _RESPONDER_RULES: list[JSON] = [
 ]
 
 
-def access_reviews(watched_namespaces: tuple[str, ...]) -> Iterator[dict[str, JSON]]:
-    """One ``spec`` of a SelfSubjectAccessReview per verb, namespace and name of the table, for the preflight."""
-    for permission in OPERATOR:
+def access_reviews(watched_namespaces: tuple[str, ...], *, archiving: bool = False) -> Iterator[dict[str, JSON]]:
+    """One ``spec`` of a SelfSubjectAccessReview per verb, namespace and name of the tables, for the preflight."""
+    for permission in (*OPERATOR, *(ARCHIVE if archiving else ())):
         resource, _, subresource = permission.resource.partition("/")
         namespaces = {
             Scope.CLUSTER: ("",),
@@ -155,6 +160,14 @@ def cluster_manifests() -> list[dict[str, JSON]]:
 def watched_namespace_manifests() -> list[dict[str, JSON]]:
     """Lets the operator work in a namespace: applied with ``kubectl apply --namespace``, so they name none."""
     return [_binding("RoleBinding", OPERATOR_ROLE, ("ClusterRole", OPERATOR_ROLE), _OPERATOR_SUBJECT)]
+
+
+def archiving_namespace_manifests() -> list[dict[str, JSON]]:
+    """Lets the operator delete what it archived in a namespace; applied as those of a watched namespace."""
+    return [
+        _role("Role", ARCHIVE_ROLE, [permission.rule() for permission in ARCHIVE]),
+        _binding("RoleBinding", ARCHIVE_ROLE, ("Role", ARCHIVE_ROLE), _OPERATOR_SUBJECT),
+    ]
 
 
 _OPERATOR_SUBJECT = [{"kind": "ServiceAccount", "name": OPERATOR_ACCOUNT, "namespace": OPERATOR_NAMESPACE}]

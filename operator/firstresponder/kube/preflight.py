@@ -25,8 +25,10 @@ async def user_name(client: Client) -> str:
     return name
 
 
-async def missing(client: Client, namespaces: Sequence[str]) -> tuple[str, ...]:
+async def missing(client: Client, namespaces: Sequence[str], *, archiving: bool = False) -> tuple[str, ...]:
     """What the operator lacks to work in these namespaces, each with the command that fixes it; empty when ready.
+
+    ``archiving`` is whether it is to delete the incidents that it archived.
 
     Raises ApiError for anything but a missing kind or permission, Unreachable without an answer.
     """
@@ -43,7 +45,7 @@ async def missing(client: Client, namespaces: Sequence[str]) -> tuple[str, ...]:
         async with gathering:
             return not await _is_allowed(client, spec)
 
-    rights = [spec["resourceAttributes"] for spec in access_reviews(tuple(namespaces))]
+    rights = [spec["resourceAttributes"] for spec in access_reviews(tuple(namespaces), archiving=archiving)]
     answers = await asyncio.gather(*(denied({"resourceAttributes": right}) for right in rights))
     lacking = [right for right, no in zip(rights, answers, strict=True) if no]
     # Where it has no right at all, one line says it.
@@ -93,12 +95,12 @@ def _is_in(namespace: str, right: dict[str, str]) -> bool:
 def _no_rights(namespace: str) -> str:
     return (
         f"it has no rights in namespace {namespace}: kubectl create namespace {namespace}, if there is none, and "
-        f"{_bind_in(namespace)}"
+        f"{_apply_to(namespace, 'watched-namespace')}"
     )
 
 
-def _bind_in(namespace: str) -> str:
-    return f"kubectl apply --server-side --namespace {namespace} --filename deploy/watched-namespace/"
+def _apply_to(namespace: str | None, folder: str) -> str:
+    return f"kubectl apply --server-side --namespace {namespace} --filename deploy/{folder}/"
 
 
 def _missing_right(attributes: dict[str, str]) -> str:
@@ -107,6 +109,8 @@ def _missing_right(attributes: dict[str, str]) -> str:
     namespace = attributes.get("namespace")
     where = f" in namespace {namespace}" if namespace else ""
     fix = _APPLY_CLUSTER
-    if namespace and namespace != OPERATOR_NAMESPACE:
-        fix = _bind_in(namespace)
+    if attributes["verb"] == "delete":
+        fix = f"{_apply_to(namespace, 'archive')} (with Helm: the values archive.file or archive.http)"
+    elif namespace and namespace != OPERATOR_NAMESPACE:
+        fix = _apply_to(namespace, "watched-namespace")
     return f"may not {attributes['verb']} {resource}{name}{where}: {fix}"

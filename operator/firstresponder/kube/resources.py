@@ -39,11 +39,16 @@ class Resources:
 
     async def metadata(self, kind: type[Resource], namespace: str, name: str) -> ObjectMeta | None:
         """Who the object is, also of one that cannot be read as its type; None when there is none."""
+        body = await self.stored(kind, namespace, name)
+        return ObjectMeta.model_validate(body["metadata"]) if body is not None else None
+
+    async def stored(self, kind: type[Resource], namespace: str, name: str) -> dict[str, Any] | None:
+        """The object as it is stored now, with whatever no type of ours knows; None when there is none."""
         try:
-            body = await self._client.get(path_of(kind, namespace, name))
+            body: dict[str, Any] = await self._client.get(path_of(kind, namespace, name))
         except NotFound:
             return None
-        return ObjectMeta.model_validate(body["metadata"])
+        return body
 
     async def list(self, kind: type[Resource], namespace: str) -> list[dict[str, Any]]:
         """All objects of a kind, as stored: one that cannot be read as its type must not hide the others."""
@@ -72,3 +77,17 @@ class Resources:
             path_of(kind, metadata.namespace, metadata.name, "status"), patch
         )
         return written
+
+    async def delete(self, kind: type[Resource], stored: Body) -> None:
+        """Delete an object, and with it what it owns, if it is still exactly the one that was read.
+
+        Raises Conflict when anybody changed it since, NotFound when it is gone.
+        """
+        metadata = stored["metadata"]
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]},
+            "propagationPolicy": "Background",
+        }
+        await self._client.delete(path_of(kind, metadata["namespace"], metadata["name"]), options)

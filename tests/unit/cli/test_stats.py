@@ -6,12 +6,14 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from firstresponder.api.archive import archive_line
 from firstresponder.api.base import Resource
 from firstresponder.api.incident import Incident
 from firstresponder.cli.kubectl import Cluster
@@ -19,6 +21,7 @@ from firstresponder.cli.plugins.incident import main
 from firstresponder.cli.views.stats import document, share_text, stats_view
 from firstresponder.reporting.statistics import Share, statistics_of
 from tests.unit.cli.nowhere import NOWHERE
+from tests.unit.reporting.test_archive import NOW, stored
 from tests.unit.reporting.test_statistics import (
     aborted,
     by_itself,
@@ -168,3 +171,45 @@ def test_all_namespaces_and_since_are_honoured(cluster: Full) -> None:
     assert run("--all-namespaces").exit_code == 0
     assert cluster.everywhere
     assert run("--since", "1m").stdout == "There are no such incidents.\n"
+
+
+def archived(count: int) -> list[str]:
+    """Lines of incidents that are no longer in the cluster."""
+    return [archive_line(NOW, stored(resolved(), f"uid-of-archived-{each}"), ()) for each in range(count)]
+
+
+def test_archived_incidents_are_counted_together_with_those_of_the_cluster(cluster: Full, tmp_path: Path) -> None:
+    one, other = tmp_path / "1.jsonl", tmp_path / "2.jsonl"
+    one.write_text("\n".join(archived(2)) + "\n")
+    other.write_text("\n".join(archived(3)) + "\n")
+    options = ["--all-namespaces", "-o", "json", "--archive", str(one), "--archive", str(other)]
+    result = run(*options)
+    assert json.loads(result.stdout)["total"]["incidents"] == 10 + 3
+    assert "Note: lines that repeat an incident, which was archived more than once and counts once: 2" in result.stderr
+
+
+def test_an_archive_can_come_from_the_standard_input(cluster: Full) -> None:
+    lines = "\n".join(archived(2))
+    result = CliRunner().invoke(main, ["stats", "--all-namespaces", "-o", "json", "--archive", "-"], input=lines)
+    assert json.loads(result.stdout)["total"]["incidents"] == 10 + 2
+
+
+def test_a_broken_line_is_named_with_what_to_do(cluster: Full, tmp_path: Path) -> None:
+    file = tmp_path / "a\x1b.jsonl"
+    file.write_text("\n".join([*archived(1), *(["{"] * 12)]))
+    result = run("--all-namespaces", "-o", "json", "--archive", str(file))
+    assert json.loads(result.stdout)["total"]["incidents"] == 10 + 1
+    warnings = result.stderr.splitlines()[1:]
+    where = f"{tmp_path}/a\\x1b.jsonl"
+    advice = "is not JSON, or was cut off. It is not counted: copy the file again, or delete the line"
+    assert warnings[0] == f"Warning: {where}:2 {advice}"
+    assert warnings[10] == "Warning: lines besides these that cannot be read and are not counted: 2"
+    assert len(warnings) == 11
+
+
+@pytest.mark.parametrize(
+    ("file", "says"), [("nowhere.jsonl", "--archive: nowhere.jsonl: No such file"), ("/", "'/' is a directory")]
+)
+def test_an_archive_that_cannot_be_read_is_wrong_usage(cluster: Full, file: str, says: str) -> None:
+    result = CliRunner().invoke(main, ["stats", "--archive", file])
+    assert (result.exit_code, says in result.stderr) == (2, True)

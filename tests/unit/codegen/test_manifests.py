@@ -32,6 +32,15 @@ def test_the_operator_patches_no_approval_request_but_the_canary() -> None:
     assert writes == [((SELFTEST_NAME,), ("patch",))]
 
 
+def test_the_operator_deletes_incidents_alone_and_only_where_it_archives_them() -> None:
+    assert [(each.resource, each.verbs) for each in permissions.ARCHIVE] == [("incidents", ("delete",))]
+    archiving = permissions.archiving_namespace_manifests()
+    assert [each["kind"] for each in archiving] == ["Role", "RoleBinding"]
+    assert archiving[0]["rules"] == [each.rule() for each in permissions.ARCHIVE]
+    everywhere = [*permissions.cluster_manifests(), *permissions.watched_namespace_manifests()]
+    assert not [rule for each in everywhere for rule in each.get("rules", ()) if "delete" in rule["verbs"]]
+
+
 @pytest.mark.parametrize("verb", ["approve", "delete", "deletecollection", "impersonate", "escalate", "bind", "*"])
 def test_the_operator_has_no_right_that_leads_to_an_approval(verb: str) -> None:
     assert [permission for permission in OPERATOR if verb in permission.verbs] == []
@@ -45,10 +54,14 @@ def test_the_operator_reads_secrets_of_its_own_namespace_one_by_one() -> None:
 
 def test_the_preflight_asks_for_every_verb_of_the_table_in_every_place() -> None:
     asked = []
-    for spec in permissions.access_reviews(("one", "two")):
+    asked_for = list(permissions.access_reviews(("one", "two")))
+    for spec in asked_for:
         of = {"namespace": "", "group": "", "subresource": "", "name": "", **spec["resourceAttributes"]}
         resource = of["resource"] + ("/" if of["subresource"] else "") + of["subresource"]
         asked.append((of["namespace"], of["group"], resource, of["verb"], of["name"]))
+
+    archiving = [each for each in permissions.access_reviews(("one",), archiving=True) if each not in asked_for]
+    assert [each["resourceAttributes"]["verb"] for each in archiving] == ["delete"]
 
     places = {Scope.CLUSTER: [""], Scope.OPERATOR: ["first-responder"], Scope.WATCHED: ["one", "two"]}
     assert sorted(asked) == sorted(

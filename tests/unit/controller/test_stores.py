@@ -67,7 +67,7 @@ class Stores:
         conditions = [{"type": "Closed", "status": "True"}] if closed else []
         body = {
             "metadata": {"name": "a-1", "namespace": "shop"},
-            "spec": {"incidentRef": {"name": "a"}},
+            "spec": {"incidentRef": {"name": "a", "uid": "uid-of-a"}},
             "status": {"conditions": conditions},
         }
         self.requests.change(how, body)
@@ -197,10 +197,29 @@ async def test_a_list_of_requests_brings_those_of_open_incidents() -> None:
     requests = [
         {
             "metadata": {"name": name, "namespace": "shop"},
-            "spec": {"incidentRef": {"name": name[0]}},
+            "spec": {"incidentRef": {"name": name[0], "uid": f"uid-of-{name[0]}"}},
             "status": {"conditions": [{"type": "Closed", "status": "True"}]},
         }
         for name in ("a-1", "b-1", SELFTEST_NAME)
     ]
+    assert not stores.requests.listed.is_set()
     await stores.requests.replace(listed(*requests))
     assert stores.queued == ["a"]
+    assert stores.requests.listed.is_set()
+
+
+def request(name: str, incident: str) -> dict[str, Any]:
+    ref = {"name": incident, "uid": f"uid-of-{incident}"}
+    return {"metadata": {"name": name, "namespace": "shop"}, "spec": {"incidentRef": ref}, "status": {}}
+
+
+async def test_the_requests_of_an_incident_are_known_by_its_uid() -> None:
+    stores = Stores()
+    await stores.requests.replace(listed(request("a-1", "a"), request("b-1", "b")))
+    stores.requests.change("ADDED", request("a-2", "a"))
+    stores.requests.change("MODIFIED", request("a-1", "a"))
+    assert stores.requests.names_of("uid-of-a") == ["a-1", "a-2"]
+    stores.requests.change("DELETED", request("a-1", "a"))
+    assert stores.requests.names_of("uid-of-a") == ["a-2"]
+    await stores.requests.replace(listed(request("b-1", "b")))
+    assert (stores.requests.names_of("uid-of-a"), stores.requests.names_of("uid-of-b")) == ([], ["b-1"])

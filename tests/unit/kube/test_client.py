@@ -47,7 +47,7 @@ def told() -> Told:
 
 @pytest.fixture
 def stored() -> list[dict[str, Any]]:
-    """What was created."""
+    """What was created, and by which options something was deleted."""
     return []
 
 
@@ -56,7 +56,7 @@ async def server(stored: list[dict[str, Any]]) -> AsyncIterator[TestServer]:
     """Answers whatever it is asked with an empty list, and anything about ``gone`` with 404."""
 
     async def answer(request: web.Request) -> web.Response:
-        if request.method == "POST":
+        if request.method in {"POST", "DELETE"}:
             stored.append(json.loads(await request.text()))
         status = 404 if "gone" in request.path else 200
         return web.json_response({"items": [], "metadata": {}}, status=status)
@@ -103,6 +103,7 @@ async def test_each_request_is_told_by_its_verb_its_resource_and_its_status(clie
     await client.get("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/gate")
     await client.get("/api/v1/namespaces/shop")
     await client.get("/apis/firstresponder.dev/v1alpha1")
+    await client.delete(path_of(Incident, "shop", "high-cpu-1"), {})
     assert told.requests == [
         ("list", "incidents", 200),
         ("get", "incidents", 200),
@@ -113,6 +114,7 @@ async def test_each_request_is_told_by_its_verb_its_resource_and_its_status(clie
         ("get", "validatingadmissionpolicies", 200),
         ("get", "namespaces", 200),
         ("get", "", 200),
+        ("delete", "incidents", 200),
     ]
 
 
@@ -137,6 +139,14 @@ async def test_an_object_goes_with_its_owner_if_it_has_one(
         "metadata": {"name": "request-1", "namespace": "shop", **({"ownerReferences": [reference]} if owner else {})},
         "spec": {"some": "thing"},
     }
+
+
+async def test_only_exactly_the_version_that_was_read_is_deleted(client: Client, stored: list[dict[str, Any]]) -> None:
+    metadata = {"name": "high-cpu-1", "namespace": "shop", "uid": "u-1", "resourceVersion": "7"}
+    await Resources(client).delete(Incident, {"metadata": metadata})
+    (options,) = stored
+    assert options["preconditions"] == {"uid": "u-1", "resourceVersion": "7"}
+    assert options["propagationPolicy"] == "Background"
 
 
 async def test_a_watch_is_told_event_by_event_however_it_is_cut_into_pieces(tmp_path: Path, told: Told) -> None:

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import click
 
+from firstresponder.cli.archived import read_archive
 from firstresponder.cli.commands.describe import load
 from firstresponder.cli.kubectl import Cluster, Refused
 from firstresponder.cli.pinned import pinned
-from firstresponder.reporting.report import Report
+from firstresponder.reporting.report import Report, report_of
 from firstresponder.reporting.report_json import document
 from firstresponder.reporting.report_markdown import markdown
+from firstresponder.safety.neutralise import neutralise
 
 
-def report(name: str, output: str, kubeconfig: str | None, context: str | None, namespace: str | None) -> None:
+def report(
+    name: str,
+    archives: Sequence[str],
+    output: str,
+    kubeconfig: str | None,
+    context: str | None,
+    namespace: str | None,
+) -> None:
     """Print an incident's report."""
     cluster = Cluster.connect(kubeconfig, context, namespace)
-    found = load(cluster, name)
+    found = _archived(archives, name, cluster.namespace) if archives else load(cluster, name)
     match output:
         case "html":
             text = _page(cluster, found)
@@ -26,6 +36,18 @@ def report(name: str, output: str, kubeconfig: str | None, context: str | None, 
         case _:
             text = markdown(found)
     click.echo(text.encode(), nl=False)  # UTF-8 whatever the locale says, as JSON demands
+
+
+def _archived(archives: Sequence[str], name: str, namespace: str) -> Report:
+    """The report of the incident of that name that was archived last. Raises Refused."""
+    archive = read_archive(archives, name)
+    there = [each for each in archive.incidents.values() if each.incident.namespace == namespace]
+    last = max(there, key=lambda each: each.archived, default=None)
+    if last is None:
+        raise Refused(f"no incident {neutralise(name, 256)} of namespace {namespace} is in these files")
+    ref = last.incident.status.approval_request_ref
+    requests = {each.name: each for each in last.approval_requests}
+    return report_of(last.incident, requests.get(ref.name) if ref is not None else None)
 
 
 def _page(cluster: Cluster, found: Report) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import click
 from pydantic import ValidationError
 
 from firstresponder.api.incident import Incident
+from firstresponder.cli.archived import read_archive
 from firstresponder.cli.kubectl import Cluster
 from firstresponder.cli.views.stats import document, stats_view
 from firstresponder.cli.views.terminal import console
@@ -19,6 +21,7 @@ def stats(
     everywhere: bool,
     since: float | None,
     kind: str | None,
+    archives: Sequence[str],
     output: str | None,
     kubeconfig: str | None,
     context: str | None,
@@ -38,6 +41,9 @@ def stats(
             "operator?)",
             err=True,
         )
+    if archives:  # read after the cluster, so that an incident that leaves it meanwhile is not missed
+        archive = read_archive(archives)
+        incidents = archive.beside(incidents, None if everywhere else cluster.namespace)
     begin = datetime.now(UTC) - timedelta(seconds=since) if since is not None else None
     found = statistics_of(incidents, since=begin, kind=kind)
     if output == "json":

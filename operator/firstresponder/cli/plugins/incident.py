@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from firstresponder.cli.manual import EXITS, ManualGroup
-from firstresponder.cli.options import Span, cluster_options, incident_argument, suggested, timeout_option
+from firstresponder.cli.options import (
+    Span,
+    archive_option,
+    cluster_options,
+    incident_argument,
+    suggested,
+    timeout_option,
+)
 
 _UNTIL_THE_END = {
     0: "the incident is resolved",
@@ -145,9 +152,12 @@ def describe(**given: Any) -> None:
         "kubectl incident report high-cpu-7xk2p -n prod",
         "kubectl incident report high-cpu-7xk2p -n prod -o json > report.json",
         "kubectl incident report high-cpu-7xk2p -n prod -o html > report.html",
+        "kubectl incident report high-cpu-7xk2p -n prod \\",
+        "    --archive incidents-2026-01.jsonl",
     ],
 )
 @incident_argument
+@archive_option("Read the incident in an archive of the operator, and not in the cluster")
 @click.option(
     "-o",
     "--output",
@@ -207,6 +217,8 @@ def replay(**given: Any) -> None:
         "kubectl incident stats -n prod",
         "kubectl incident stats --all-namespaces --since 30d --type HighCPU",
         "kubectl incident stats -o json | jq '.escalated_most[0]'",
+        "kubectl incident stats --since 365d --archive incidents-2026-01.jsonl \\",
+        "    --archive incidents-2026-02.jsonl",
         "# Mark a fix as wrong afterwards, as a human:",
         "kubectl patch incident high-cpu-7xk2p --type=merge \\",
         '    -p \'{"spec":{"fixIncorrect":true}}\'',
@@ -217,6 +229,7 @@ def replay(**given: Any) -> None:
     "--since", type=Span(), metavar="DURATION", help="Count those detected within this time, for example 30d."
 )
 @click.option("--type", "kind", metavar="TYPE", shell_complete=suggested("types"), help="Count those of this type.")
+@archive_option("Count the incidents of an archive of the operator, too")
 @click.option("-o", "--output", type=click.Choice(["json"]), help="Print JSON instead of tables.")
 @cluster_options
 def stats(**given: Any) -> None:
@@ -241,7 +254,7 @@ def stats(**given: Any) -> None:
                  incidents have one
 
     A runbook revision is the content that an incident was pinned to, by the digest; a TriagePlaybook's where the
-    incident came no further. Incidents that were deleted are not counted.
+    incident came no further. Incidents that were deleted are counted only with --archive, each of them once.
     """
     from firstresponder.cli.commands import stats
 

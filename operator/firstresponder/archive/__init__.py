@@ -1,0 +1,1 @@
+"""Where ended incidents are written before they are deleted: a directory, or an HTTP endpoint. It knows lines only."""
