@@ -120,7 +120,7 @@ def test_another_namespace_is_refused_with_the_one_to_use(run: Helm) -> None:
 
 
 def test_it_holds_what_deploy_holds(render: Render) -> None:
-    """But for the namespace, which Helm makes, and the approvers, the operator itself and its network policy."""
+    """But for the namespace, which Helm makes, the approvers, the operator itself, its network policy and its test."""
     by_hand = documents(path for path in (ROOT / "deploy").rglob("*.yaml") if path.parent.name != "archive")
     for each in by_hand:
         if each["metadata"].get("namespace") is None and not each["kind"].startswith(("Cluster", "Validating")):

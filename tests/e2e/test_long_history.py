@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.restart import fill
 
@@ -14,6 +15,7 @@ from tests.testbed.cluster import OPERATOR
 _ENDED = 1000
 _LINKED = 200
 _MORE = 50
+_AT_ONCE = 8
 
 
 def test_all_end_none_twice_and_those_that_ended_before_cost_nothing(scene: Scene) -> None:
@@ -37,6 +39,15 @@ def test_all_end_none_twice_and_those_that_ended_before_cost_nothing(scene: Scen
     assert len(truth.claims(scene.host)) == 1
     assert truth.starts(scene.host) == 2
     assert about_those_that_ended(scene) == filled
+    remove(scene, _ENDED)  # they are no records that anybody would read
+
+
+def remove(scene: Scene, number: int) -> None:
+    def removed(which: int) -> None:
+        scene.cluster.api().delete(scene.stage.path("incidents", f"ended-{which}"))
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(removed, range(number)))
 
 
 def about_those_that_ended(scene: Scene) -> int:

@@ -27,6 +27,9 @@ async def connection(tmp_path: Path) -> AsyncIterator[Connection]:
     async def kinds(_: web.Request) -> web.Response:
         return web.json_response({"resources": [{"name": kind.plural} for kind in KINDS]})
 
+    async def admission(_: web.Request) -> web.Response:
+        return web.json_response({"resources": [{"name": "validatingadmissionpolicies"}]})
+
     async def review(_: web.Request) -> web.Response:
         return web.json_response({"status": {"userInfo": {"username": OPERATOR_USER}, "allowed": True}})
 
@@ -36,7 +39,12 @@ async def connection(tmp_path: Path) -> AsyncIterator[Connection]:
 
     application = web.Application()
     application.add_routes(
-        [web.get(f"/apis/{GROUP}/{VERSION}", kinds), web.post("/{path:.*}", review), web.get("/{path:.*}", never)]
+        [
+            web.get(f"/apis/{GROUP}/{VERSION}", kinds),
+            web.get("/apis/admissionregistration.k8s.io/v1", admission),
+            web.post("/{path:.*}", review),
+            web.get("/{path:.*}", never),
+        ]
     )
     (tmp_path / "token").write_text("token")
     async with TestServer(application) as server:
