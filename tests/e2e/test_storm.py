@@ -11,7 +11,7 @@ from tests.e2e.scenes import RUNBOOK, Scene, Scenes
 from tests.testbed.cluster import OPERATOR
 
 _AT_ONCE = 8
-_MORE_THAN_WORKERS = 150
+_MORE_THAN_WORKERS = 280
 
 
 def storm(scene: Scene, number: int) -> list[str]:
@@ -87,19 +87,22 @@ def test_a_storm_on_a_frozen_host_delays_no_incident_of_another(scenes: Scenes) 
             names = [f"frozen-{number}" for number in range(_MORE_THAN_WORKERS)]
 
             def opened(name: str) -> None:
-                scene.stage.open_incident(name, type="Unhealthy", alert={"labels": {"instance": name}})
+                alert = {"name": "Unhealthy", "labels": {"instance": name}}
+                scene.stage.open_incident(name, type="Unhealthy", alert=alert)
+
+            def removed(name: str) -> None:
+                scene.cluster.api().delete(scene.stage.path("incidents", name))
 
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 list(pool.map(opened, names))
-            target = [{"role": "target", "name": other.name}]
-            incident = scene.stage.open_incident("other", type="Unhealthy", hosts=target)
-            scene.stage.wait_for_phase(incident, "AwaitingApproval")
-            assert not all(scene.stage.ended(name) for name in names)
-            for name in names:
-                scene.stage.wait_until_ended(name, 300)
+                target = [{"role": "target", "name": other.name}]
+                incident = scene.stage.open_incident("other", type="Unhealthy", hosts=target)
+                scene.stage.wait_for_phase(incident, "AwaitingApproval")
+                # Had it waited for a place like them, all that had one would have come to their time-outs first.
+                assert sum(scene.stage.ended(name) for name in names) < len(names) / 2
+                list(pool.map(removed, names))  # each would take its time-outs
         finally:
             scene.host.thaw()
-        assert {scene.stage.status(name)["escalation"]["reason"] for name in names} == {"HostUnreachable"}
 
 
 def is_at_rest(scene: Scene, names: list[str]) -> bool:

@@ -52,9 +52,9 @@ from firstresponder.workqueue import workers
 from firstresponder.workqueue.observer import Observer
 from firstresponder.workqueue.queue import Queue
 
-_WORKERS = 128
-"""Keys worked on at once. One that waits for a host holds a place, so there are more than processors, and more than
-what a dozen hosts that answer no more can hold."""
+_WORKERS = 256
+"""Keys worked on at once. One that waits for a host holds a place, so there are more than processors, and more than a
+few hosts that answer no more can hold."""
 _GATE = "ApprovalGate"
 _CACHED_KINDS = "CachedKinds"
 _AFTER_CONFLICT = timedelta(seconds=0.5)

@@ -21,8 +21,8 @@ from firstresponder.workqueue.schedule import Schedule
 
 K = TypeVar("K")
 
-_PLACES = 8
-"""Keys of one lane that are worked on at once."""
+_PLACES = 32
+"""Keys of one lane that are worked on at once: enough for a storm of one cause to share what it asks for."""
 
 
 @dataclass
