@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
+import socket
 import sys
+import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +24,7 @@ from firstresponder.controller.check import problems
 from firstresponder.controller.operator import KindGone, NotReady, Options, run
 from firstresponder.kube.connection import Connection, ConnectionProblem, from_kubeconfig, in_cluster
 from firstresponder.kube.errors import ApiError, Unreachable
+from firstresponder.kube.permissions import LEASE
 
 _log = logging.getLogger("firstresponder.operator")  # not __name__: run as a module, that would be __main__
 
@@ -67,6 +71,13 @@ def check(namespaces: tuple[str, ...], kubeconfig: Path | None) -> None:
 @main.command("run")
 @_namespaces
 @_kubeconfig
+@click.option(
+    "--lease",
+    default=LEASE,
+    show_default=True,
+    help="A Lease in the operator's namespace: of all operators that share it one works, and the others stand by. "
+    "For another one its role needs the same rights.",
+)
 @click.option("--health-port", type=click.IntRange(0, 65535), help="Serve /healthz and /readyz there; 0: a free port.")
 @click.option(
     "--log-format",
@@ -95,6 +106,7 @@ def check(namespaces: tuple[str, ...], kubeconfig: Path | None) -> None:
 def run_operator(
     namespaces: tuple[str, ...],
     kubeconfig: Path | None,
+    lease: str,
     health_port: int | None,
     log_format: logs.Format,
     archive: str | None,
@@ -110,12 +122,14 @@ def run_operator(
       1  the API server, a kind or a permission was lost: start it again
       2  wrong usage or configuration
       3  the cluster is not prepared: what is missing is printed with its remedy
+      4  it led and lost its Lease, so it ended at once: start it again
     """
     logs.configure(log_format, verbose=verbose)
     sink = _sink(archive, archive_token_file, archive_ca_file)
     connection = _connection(kubeconfig)
+    options = Options(connection, tuple(dict.fromkeys(namespaces)), lease, _identity(), health_port, sink)
     try:
-        asyncio.run(_run_until_told_to_stop(Options(connection, tuple(dict.fromkeys(namespaces)), health_port, sink)))
+        asyncio.run(_run_until_told_to_stop(options))
     except NotReady as problem:
         _tell_missing(problem.missing)
     except (ApiError, Unreachable) as problem:
@@ -154,11 +168,20 @@ def _tell_missing(missing: Sequence[str]) -> NoReturn:
     sys.exit(3)
 
 
+def _identity() -> str:
+    """Who holds the Lease: the pod, which a person looks for, and this very process of it."""
+    return f"{os.environ.get('POD_NAME') or socket.gethostname()}_{uuid.uuid4()}"
+
+
 async def _run_until_told_to_stop(options: Options) -> None:
-    """SIGTERM and SIGINT end it in good order from the first moment on; once kopf runs, it takes them itself."""
-    running = asyncio.create_task(run(options))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    """SIGTERM and SIGINT end it in good order from the first moment on."""
+
+    def take_signals() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+
+    running = asyncio.create_task(run(options, take_signals))
+    take_signals()
     with contextlib.suppress(asyncio.CancelledError):
         await running
     _log.info("stopped")

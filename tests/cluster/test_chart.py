@@ -86,7 +86,8 @@ def test_the_three_values_of_a_company_are_named_when_they_are_missing(run: Helm
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
-        ({"replicas": 2}, "replicas"),
+        ({"replica": 2}, "replica"),
+        ({"replicas": 0}, "replicas"),
         ({"image": {"repository": "example.com/it", "tags": "1"}}, "tags"),
         ({"image": {"repository": "example.com/it", "pullPolicy": "Sometimes"}}, "pullPolicy"),
         ({"watchedNamespaces": []}, "watchedNamespaces"),
@@ -134,6 +135,7 @@ def test_it_holds_what_deploy_holds(render: Render) -> None:
         ("Deployment", "first-responder", "firstresponder-operator"),
         ("NetworkPolicy", "first-responder", "firstresponder-operator"),
         ("Pod", "first-responder", "firstresponder-check"),
+        ("PodDisruptionBudget", "first-responder", "firstresponder-operator"),
         ("Role", "prod", "firstresponder-approve-restart-database"),
         ("Role", "prod", "firstresponder-approve-restart-unit"),
         ("RoleBinding", "prod", "firstresponder-approve-restart-database"),
@@ -160,6 +162,30 @@ def test_defaults_can_be_left_out(render: Render) -> None:
     without = render(defaults=False)
     assert of_kind("ActionClass", without) == of_kind("EscalationPolicy", without) == []
     assert of_kind("ActionClass", render()) != []
+
+
+def test_two_replicas_are_spread_and_one_is_always_there(render: Render) -> None:
+    manifests = render()
+    [deployment], [budget] = of_kind("Deployment", manifests), of_kind("PodDisruptionBudget", manifests)
+    spec = deployment["spec"]
+    labels = spec["template"]["metadata"]["labels"].items()
+    assert spec["replicas"] == 2
+    assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    assert budget["spec"]["minAvailable"] == 1
+    assert budget["spec"]["selector"]["matchLabels"].items() <= labels
+    [spread] = spec["template"]["spec"]["topologySpreadConstraints"]
+    assert spread["labelSelector"]["matchLabels"].items() <= labels
+    [container] = spec["template"]["spec"]["containers"]
+    assert container["env"] == [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
+
+
+def test_no_pod_waits_for_a_volume_that_another_one_has(render: Render) -> None:
+    [deployment] = of_kind("Deployment", render(archive=FILE))
+    assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
+
+
+def test_a_single_replica_keeps_no_node_from_being_drained(render: Render) -> None:
+    assert of_kind("PodDisruptionBudget", render(replicas=1)) == []
 
 
 FILE = {"file": {"claimName": "firstresponder-archive"}}

@@ -37,7 +37,7 @@ class Archive:
         self.files.mkdir()
         self._directory = directory
 
-    def operator(self, *program: str, options: Sequence[str] = ()) -> Operator:
+    def operator(self, *program: str, options: Sequence[str] = (), lease: str | None = None) -> Operator:
         """One that archives into the directory, unless ``options`` say where."""
         return Operator(
             self.stage.cluster,
@@ -46,6 +46,7 @@ class Archive:
             program=program or ("firstresponder.main",),
             options=options or [f"--archive=file://{self.files}"],
             preloaded=not program,
+            lease=lease,
         )
 
     def grant(self) -> None:
@@ -151,6 +152,21 @@ def test_what_is_due_is_archived_with_its_requests_and_deleted_and_the_rest_stay
     requests = {each["metadata"]["name"]: each["spec"]["incidentRef"]["name"] for each in line["approvalRequests"]}
     assert requests == {"one-first": "one", "one-second": "one"}
     assert archive.deletions() == [("one", 200), ("two", 200)]
+
+
+def test_a_standby_archives_and_deletes_nothing_before_it_leads(archive: Archive, tmp_path: Path) -> None:
+    stage = archive.stage
+    archive.keep(after="7d", keepLast=0)
+    archive.ended("old", 20)
+    with Operator(stage.cluster, stage.namespace, tmp_path / "leader", lease=stage.namespace, preloaded=True) as leader:
+        stage.wait(lambda: leader.leads, "it to lead")
+        with archive.operator(lease=stage.namespace) as standby:
+            stage.wait(lambda: standby.health("/readyz")[0] == 200, "the standby to be ready")
+            stage.wait_until_ended(stage.open_incident("fresh", type="Unheard"))
+            assert (archive.archived, archive.stored) == ([], ["fresh", "old"])
+            leader.stop()
+            archive.wait_until_stored("fresh")
+    assert archive.archived == ["old"]
 
 
 def test_an_incident_that_ends_while_it_runs_goes_when_the_policy_says_so(archive: Archive) -> None:

@@ -12,6 +12,7 @@ import json
 import re
 import secrets
 import subprocess
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -101,14 +102,26 @@ class EmptyScene:
         *moments: Moment | str,
         interrupted: str = "tests.testbed.crashing",
         port: int | None = None,
+        lease: str | None = None,
+        options: Sequence[str] = (),
     ) -> Operator:
         """Start an operator: killed at a moment that is text (see tests/testbed/crashing.py), held at a Moment.
 
-        `interrupted` is the program when there are moments; `port` that of a proxy to the API server.
+        `interrupted` is the program when there are moments; `port` that of a proxy to the API server; `lease` the
+        Lease that it shares with others, or else it leads whatever they do.
         """
         program = (interrupted, ",".join(map(str, moments))) if moments else ("firstresponder.main",)
         directory = self.directory / f"operator-{len(self._operators)}"
-        operator = Operator(self.cluster, self.namespace, directory, program=program, port=port, preloaded=True)
+        operator = Operator(
+            self.cluster,
+            self.namespace,
+            directory,
+            program=program,
+            port=port,
+            preloaded=True,
+            lease=lease,
+            options=options,
+        )
         self._operators.append(operator)
         operator.start()
         return operator

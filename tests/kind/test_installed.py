@@ -30,6 +30,12 @@ def pods(kind: KindCluster) -> list[dict[str, Any]]:
     return found
 
 
+def leader(kind: KindCluster) -> str:
+    """The pod that leads, as `kubectl get lease` shows it; empty where nobody does."""
+    holder = ["get", "lease", "firstresponder-operator", "--output=jsonpath={.spec.holderIdentity}"]
+    return kind.kubectl("--namespace", release.NAMESPACE, *holder).stdout.partition("_")[0]
+
+
 def python(kind: KindCluster, program: str) -> subprocess.CompletedProcess[str]:
     """A program run in the operator's container, as whoever broke into it would."""
     return kind.kubectl(*IN_THE_POD, f"/usr/bin/{build.PYTHON}", "-c", program, check=False)
@@ -40,14 +46,28 @@ def report(stage: Stage, name: str, host: Host) -> str:
     return stage.open_incident(name, type="Unhealthy", hosts=[{"role": "target", "name": host.name}])
 
 
-def test_the_operator_is_ready_in_its_pod(kind: KindCluster) -> None:
-    [pod] = pods(kind)
-    ready = {each["type"]: each["status"] for each in pod["status"]["conditions"]}["Ready"]
-    [container] = pod["status"]["containerStatuses"]
-    assert (ready, container["restartCount"]) == ("True", 0)
-    log = kind.kubectl("--namespace", release.NAMESPACE, "logs", "deployment/firstresponder-operator").stdout
-    assert f"watching {WATCHED} as system:serviceaccount:first-responder:operator" in log
-    assert {"time", "level", "logger", "message"} <= json.loads(log.splitlines()[0]).keys()
+def test_both_operators_are_ready_in_their_pods(kind: KindCluster) -> None:
+    running = pods(kind)
+    assert len(running) == 2
+    for pod in running:
+        ready = {each["type"]: each["status"] for each in pod["status"]["conditions"]}["Ready"]
+        [container] = pod["status"]["containerStatuses"]
+        assert (ready, container["restartCount"]) == ("True", 0)
+        log = kind.kubectl("--namespace", release.NAMESPACE, "logs", pod["metadata"]["name"]).stdout
+        assert f"watching {WATCHED} as system:serviceaccount:first-responder:operator" in log
+        assert {"time", "level", "logger", "message"} <= json.loads(log.splitlines()[0]).keys()
+
+
+def test_the_lease_names_the_pod_that_leads_and_another_one_follows_it(kind: KindCluster, stage: Stage) -> None:
+    names = {pod["metadata"]["name"] for pod in pods(kind)}
+    first = leader(kind)
+    assert first in names
+    kind.kubectl("--namespace", release.NAMESPACE, "delete", "pod", first, "--wait=false")
+    stage.wait(lambda: leader(kind) not in {"", first}, "another leader")
+    incident = stage.open_incident("strange-2", type="StrangeNoises")
+    stage.wait_until_ended(incident)
+    ready = ["rollout", "status", "deployment/firstresponder-operator", "--timeout=120s"]
+    kind.kubectl("--namespace", release.NAMESPACE, *ready)
 
 
 def test_helm_test_finds_the_rights_and_the_gate(kind: KindCluster) -> None:

@@ -8,16 +8,21 @@ Operator(cluster, namespace, directory, program=("tests.testbed.crashing", "afte
 Operator(cluster, namespace, directory, port=proxy.port)      # reaches the API server through a proxy
 Operator(cluster, namespace, directory, options=("--archive=file:///directory",))
 Operator(cluster, namespace, directory, preloaded=True)       # begins sooner: see tests/testbed/preloaded.py
+Operator(cluster, namespace, directory, lease="shared")       # stands by while another one holds that Lease
+
+Without a Lease that it shares, each start has one of its own: it leads at once, whatever others do.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import secrets
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
 
@@ -42,6 +47,7 @@ class Operator:
         options: Sequence[str] = (),
         port: int | None = None,
         preloaded: bool = False,
+        lease: str | None = None,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._namespaces = [namespace] if isinstance(namespace, str) else list(namespace)
@@ -49,6 +55,8 @@ class Operator:
         self._program = program
         self._options = options
         self._preloaded = preloaded
+        self._lease = lease
+        self._begin = 0
         self._kubeconfig = cluster.operator_kubeconfig(port=port)
         self._child: Child | None = None
 
@@ -62,20 +70,21 @@ class Operator:
 
     def start(self) -> None:
         """Start it and wait until it watches. Raises TimeoutError with the end of its output when it does not."""
-        begin = self._log.stat().st_size if self._log.exists() else 0
         self._child = self.launch()
         try:
-            watching = lambda: b" watching " in self._log.read_bytes()[begin:]  # noqa: E731
-            wait_until(watching, START_TIMEOUT, "the operator", self._child)
+            wait_until(lambda: self._has_said(" watching "), START_TIMEOUT, "the operator", self._child)
         except BaseException:  # Ctrl-C too: nobody else knows of it yet
             self.kill()
             raise
 
     def launch(self) -> Child:
         """Start it without waiting for anything."""
+        self._begin = self._log.stat().st_size if self._log.exists() else 0
         module, *arguments = self._program
         watched = [f"--namespace={namespace}" for namespace in self._namespaces]
-        arguments += ["run", *watched, f"--kubeconfig={self._kubeconfig}", "--health-port=0", *self._options]
+        lease = self._lease or f"test-{secrets.token_hex(8)}"
+        arguments += ["run", *watched, f"--kubeconfig={self._kubeconfig}", f"--lease={lease}", "--health-port=0"]
+        arguments += self._options
         env = {**os.environ, "PYTHONPATH": f"{ROOT / 'operator'}:{ROOT}", "PYTHONUNBUFFERED": "1"}
         if self._preloaded:
             self._child = PreloadedChild(module, arguments, self._log, env=env, cwd=ROOT)
@@ -110,6 +119,15 @@ class Operator:
         return self._child is not None and self._child.running
 
     @property
+    def leads(self) -> bool:
+        """Whether it holds its Lease and has not ended, as far as it knows itself."""
+        return self.running and self._has_said(" leading as ")
+
+    def frozen(self) -> AbstractContextManager[None]:
+        """Stop it in its tracks (SIGSTOP) for the duration."""
+        return self._running.frozen()
+
+    @property
     def log(self) -> str:
         """Everything it printed so far, over all of its starts; nothing when it could not be begun."""
         return self._log.read_text() if self._log.exists() else ""
@@ -122,6 +140,10 @@ class Operator:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+
+    def _has_said(self, words: str) -> bool:
+        """Since it was last started."""
+        return words.encode() in self._log.read_bytes()[self._begin :]
 
     @property
     def _running(self) -> Child:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from firstresponder.kube.permissions import LEASE
 from tests.testbed.cluster import ALICE, Cluster
 from tests.testbed.hosts import Hosts
 from tests.testbed.operator import Operator
@@ -42,7 +43,7 @@ def scene(state: Path, say: Callable[[str], None], put_up: Callable[[Hosts, Stag
         cast = put_up(hosts, stage)
         say(f"{', '.join(cast)}: up and well")
         say("Starting the operator under its own ServiceAccount, applying runbooks/")
-        with Operator(cluster, NAMESPACE, state / "operator") as operator:
+        with Operator(cluster, NAMESPACE, state / "operator", lease=LEASE) as operator:
             for path in sorted((ROOT / "runbooks").glob("*.yaml")):
                 stage.add_runbook(shipped(path))
             yield Scene(cluster, cast, stage, operator, cluster.kubeconfig(ALICE))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from firstresponder.api.base import JSON, ApiModel
 from firstresponder.api.packet import Order, Requirement
@@ -25,18 +25,17 @@ Seen = Mapping[str, Mapping[str, JSON]]
 """Name of a diagnostic → what it saw, for those that saw anything."""
 
 
-@dataclass(frozen=True)
-class Companion:
-    """A diagnostic that an action brings with it; its arguments may hold templates."""
+class Companion(NamedTuple):
+    """A diagnostic that an action brings with it; its arguments may hold templates. What they mean the probe knows."""
 
     name: str
     """The name of its evidence; with its slash, no diagnostic of a runbook can have it."""
     probe: str
-    arguments: ApiModel
+    arguments: Mapping[str, JSON]
+    """As a runbook would write them."""
 
 
-@dataclass(frozen=True)
-class Count:
+class Count(NamedTuple):
     """How many instances there are, and how many there are to be."""
 
     current: int
@@ -47,8 +46,7 @@ class Count:
         return Count(self.desired, self.current)
 
 
-@dataclass(frozen=True)
-class Scaling:
+class Scaling(NamedTuple):
     """How many instances of a pool there are and are to be: CEL, but for the fewest that are allowed.
 
     The fields below the type's own have the same names.
@@ -69,8 +67,7 @@ class Scaling:
         return Requirement(name="count-unchanged", require=f"({self.current}) == {count.current}.0")
 
 
-@dataclass(frozen=True)
-class Method:
+class Method(NamedTuple):
     """One way of several, which is an order of its own."""
 
     name: str
@@ -78,8 +75,7 @@ class Method:
     """CEL: whether it is needed."""
 
 
-@dataclass(frozen=True)
-class Methods:
+class Methods(NamedTuple):
     """Ways that are gone one after the other until the target is met. They are a list in the type's own field."""
 
     methods: tuple[Method, ...]
@@ -103,8 +99,7 @@ class Given:
     """The digest of the project of the dry run, once it was; of actions that have a preview."""
 
 
-@dataclass(frozen=True)
-class HostAction:
+class HostAction(NamedTuple):
     """One thing that a host is asked to do."""
 
     name: str
@@ -116,8 +111,7 @@ class HostAction:
     """The method's name in the runbook, where the action has several."""
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One thing that a person does on the host instead."""
 
     title: str
@@ -132,8 +126,7 @@ class Step:
     """The condition without which it is left out."""
 
 
-@dataclass(frozen=True)
-class DefaultClass:
+class DefaultClass(NamedTuple):
     """An ActionClass that is installed with the operator."""
 
     name: str

@@ -22,7 +22,6 @@ from firstresponder.actions.action import (
     kebab,
 )
 from firstresponder.api.base import ApiModel, Duration, Expression, Label, Title, duration_seconds
-from firstresponder.evidence.inventory import InventoryArguments
 from firstresponder.safety.markdown import code
 
 if TYPE_CHECKING:
@@ -198,9 +197,9 @@ def _problems(action: Action, diagnostics: Sequence[Diagnostic]) -> Iterator[tup
     for field in SHAPES:
         if problem := shape_problem(field, filled(getattr(scale, field))):
             yield f"{_TYPE}.{field}", problem
-    looks = [each.arguments for each in diagnostics if each.role == action.role]
-    counted = [(each.path, each.group) for each in looks if isinstance(each, InventoryArguments)]
-    if (scale.inventory, scale.group) not in counted:
+    looks = [each for each in diagnostics if (each.role, each.probe) == (action.role, "inventory")]
+    counted = [each.arguments.wire() for each in looks]
+    if not any((each["path"], each["group"]) == (scale.inventory, scale.group) for each in counted):
         text = f"no inventory diagnostic of role {action.role} counts {scale.group} of {scale.inventory}: add one"
         yield f"{_TYPE}.group", text
 

@@ -21,8 +21,6 @@ from firstresponder.actions.action import (
 )
 from firstresponder.api.base import JSON, ApiModel, Duration, duration_seconds
 from firstresponder.api.packet import Order
-from firstresponder.evidence.journal import JournalArguments
-from firstresponder.evidence.unit import UnitArguments
 from firstresponder.safety.neutralise import shown
 
 if TYPE_CHECKING:
@@ -74,14 +72,14 @@ def _evidence(action: Action) -> str:
 
 
 def _companions(action: Action) -> tuple[Companion, ...]:
-    return (Companion(_evidence(action), "unit", UnitArguments(unit=_restart(action).unit)),)
+    return (Companion(_evidence(action), "unit", {"unit": _restart(action).unit}),)
 
 
 def _last_look(action: Action) -> tuple[Companion, ...]:
     unit = _restart(action).unit
     return (
         *_companions(action),
-        Companion(_journal(action), "journal", JournalArguments(unit=unit, since="10m", limit=30)),
+        Companion(_journal(action), "journal", {"unit": unit, "since": "10m", "limit": 30}),
     )
 
 

@@ -98,6 +98,6 @@ def _advice(error: OSError) -> str:
         case TimeoutError():
             return "the volume does not answer: mend it"
         case BlockingIOError():
-            return "another program writes there: run one operator"
+            return "another program writes there: only the operator may"
         case _:
             return f"{error.strerror}: make room, or mend the volume"

@@ -45,6 +45,12 @@ class Relist:
         await self.cached_kinds(key.namespace)
         return CACHED_KINDS_INTERVAL
 
+    def look_at_all(self, namespace: str) -> None:
+        """Look at whatever has a status that the operator writes; for who has heard of it and did not work on it."""
+        for kind in RECONCILED:
+            for body in self._cache.all(kind, namespace):
+                self._changed(Key(kind, namespace, body["metadata"]["name"]))
+
     async def cached_kinds(self, namespace: str) -> None:
         """Every cached kind of a namespace, listed after this was called. All that ask before a list begins share it,
         and lists begin at least ``_SHARED`` seconds apart, so that a storm of incidents asks as one."""

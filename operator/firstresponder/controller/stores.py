@@ -60,6 +60,11 @@ class IncidentStore:
         self._cache.put(Incident.__name__, self._namespace, incident)
         self._look_at(incident)
 
+    def look_at_all(self) -> None:
+        """Look at whatever is not over, as after a list; for who has heard of it and did not work on it."""
+        for incident in self._cache.all(Incident.__name__, self._namespace):
+            self._look_at(incident)
+
     def _look_at(self, incident: Body) -> None:
         """One that ended is looked at for an hour, in which what follows its end is made sure of; then only a change
         can bring it back."""
@@ -79,6 +84,8 @@ class RequestStore:
         self._namespace = namespace
         self._changed = changed
         self._names: defaultdict[str, set[str]] = defaultdict(set)
+        self._left_open: dict[str, str] = {}
+        """The requests that are open although their incident is over, each with the incident's name."""
         self.listed = asyncio.Event()
         """Set once all requests were listed."""
 
@@ -88,6 +95,7 @@ class RequestStore:
 
     async def replace(self, items: AsyncIterator[Body]) -> None:
         names: defaultdict[str, set[str]] = defaultdict(set)
+        self._left_open.clear()
         async for item in items:
             names[item["spec"]["incidentRef"]["uid"]].add(item["metadata"]["name"])
             self._look_at(item)
@@ -96,19 +104,33 @@ class RequestStore:
 
     def change(self, kind: str, body: Body) -> None:
         uid, name = body["spec"]["incidentRef"]["uid"], body["metadata"]["name"]
+        self._look_at(body)
         if kind != "DELETED":
             self._names[uid].add(name)
-        elif uid in self._names:
+            return
+        self._left_open.pop(name, None)
+        if uid in self._names:
             self._names[uid].discard(name)
             if not self._names[uid]:
                 del self._names[uid]
-        self._look_at(body)
+
+    def look_at_all(self) -> None:
+        """Look at the incidents that are over and have an open request; the others are the IncidentStore's."""
+        for incident in self._left_open.values():
+            self._changed(self._key(incident))
 
     def _look_at(self, body: Body) -> None:
         """One that is gone matters as much."""
-        if body["metadata"]["name"] == SELFTEST_NAME:
+        name, incident = body["metadata"]["name"], body["spec"]["incidentRef"]["name"]
+        if name == SELFTEST_NAME:
             return
-        name = body["spec"]["incidentRef"]["name"]
-        known = self._cache.get(Incident.__name__, self._namespace, name)
-        if known is None or not known["settled"] or not is_true_in(body, "Closed"):
-            self._changed(Key(Incident.__name__, self._namespace, name))
+        known = self._cache.get(Incident.__name__, self._namespace, incident)
+        self._left_open.pop(name, None)
+        if known is not None and known["settled"]:
+            if is_true_in(body, "Closed"):
+                return
+            self._left_open[name] = incident
+        self._changed(self._key(incident))
+
+    def _key(self, incident: str) -> Key:
+        return Key(Incident.__name__, self._namespace, incident)

@@ -6,6 +6,7 @@ peering. The handlers cannot fail, so kopf has nothing to retry.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -44,12 +45,17 @@ def registry(connection: Connection, cache: Cache, changed: Callable[[Key], None
     return handlers
 
 
-async def watch(handlers: kopf.OperatorRegistry, namespaces: Sequence[str]) -> None:
-    """Watch these namespaces until SIGTERM or SIGINT (kopf takes both) or until cancelled.
+async def watch(handlers: kopf.OperatorRegistry, namespaces: Sequence[str], take_signals: Callable[[], None]) -> None:
+    """Watch these namespaces until cancelled.
 
-    Raises whatever makes kopf give up: a kind or a permission that was taken away. Starting again is the remedy.
+    Raises whatever makes kopf give up: a kind or a permission that was taken away. Starting again is the remedy. As it
+    ends, kopf cancels every task of this loop that was begun after it. ``take_signals`` takes SIGTERM and SIGINT back
+    from kopf, which would let our tasks go on for seconds.
     """
-    await kopf.operator(registry=handlers, settings=settings(), namespaces=list(namespaces), standalone=True)
+    ours = asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(registry=handlers, settings=settings(), namespaces=list(namespaces), standalone=True)
+    take_signals()
+    await kopf.run_tasks(tasks, ignored=ours)
 
 
 Handler = Callable[[Mapping[str, Any]], None]

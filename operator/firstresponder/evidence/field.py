@@ -26,19 +26,30 @@ class Kind(StrEnum):
 
 
 class Unit(StrEnum):
-    """What a measured number counts. Each is how the names of such fields end, as in ``usedPercent``."""
+    """What a measured number counts."""
 
-    PERCENT = "Percent"
-    BYTES = "Bytes"
-    COUNT = "Count"
-    PER_MINUTE = "PerMinute"
-    SECONDS = "Seconds"
-    MILLISECONDS = "Ms"
+    PERCENT = "percent"
+    BYTES = "bytes"
+    COUNT = "count"
+    PER_MINUTE = "per minute"
+    SECONDS = "seconds"
+    MILLISECONDS = "milliseconds"
 
     @classmethod
     def of(cls, field: str) -> Unit | None:
-        """The unit that a field's name says, as names in the Kubernetes API do; None where it says none."""
-        return next((each for each in cls if f"{field[:1].upper()}{field[1:]}".endswith(each)), None)
+        """The unit that a field's name ends in, as names in the Kubernetes API do; None where it says none."""
+        name = field[:1].upper() + field[1:]
+        return next((unit for ending, unit in _ENDINGS.items() if name.endswith(ending)), None)
+
+
+_ENDINGS = {
+    "Percent": Unit.PERCENT,
+    "Bytes": Unit.BYTES,
+    "Count": Unit.COUNT,
+    "PerMinute": Unit.PER_MINUTE,
+    "Seconds": Unit.SECONDS,
+    "Ms": Unit.MILLISECONDS,
+}
 
 
 @dataclass(frozen=True)

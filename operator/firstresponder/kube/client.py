@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -33,7 +34,8 @@ class Observer:
 class Client:
     """The API server as the operator's ServiceAccount sees it, over one pool of connections.
 
-    Every method raises a kind of ApiError for a refusal and Unreachable when there is no answer.
+    Every method raises a kind of ApiError for a refusal and Unreachable when there is no answer. A write that has begun
+    is not cut off when its caller is cancelled.
     """
 
     def __init__(self, connection: Connection, observer: Observer | None = None) -> None:
@@ -49,9 +51,15 @@ class Client:
         authorise(configuration)
         self._api: Any = ApiClient(configuration)
         self._api.user_agent = "firstresponder-operator"
+        self._writes: set[asyncio.Task[Any]] = set()
 
     async def close(self) -> None:
         await self._api.close()
+
+    async def finish_writes(self, seconds: float) -> None:
+        """Wait, at most so long, for the answers to writes whose callers were cancelled."""
+        if self._writes:
+            await asyncio.wait(self._writes, timeout=seconds)
 
     async def get(self, path: str, **query: str) -> Any:
         return await self._request("GET", path, query=query)
@@ -99,15 +107,35 @@ class Client:
         # Sent as YAML, of which JSON is a part: the client would otherwise put spaces into the JSON. The API
         # server keeps a ControllerRevision's data as it came, and spaced data makes every later patch fail.
         text = json.dumps(body, separators=(",", ":"), sort_keys=True, allow_nan=False)
-        return await self._request("POST", path, text, content_type="application/yaml", query=query)
+        return await self._write("POST", path, text, content_type="application/yaml", query=query)
 
     async def merge(self, path: str, patch: Body, **query: str) -> Any:
         """A JSON merge patch (RFC 7396)."""
-        return await self._request("PATCH", path, patch, content_type="application/merge-patch+json", query=query)
+        return await self._write("PATCH", path, patch, content_type="application/merge-patch+json", query=query)
 
     async def delete(self, path: str, options: Body) -> Any:
         """``options`` are DeleteOptions (meta/v1), with their preconditions."""
-        return await self._request("DELETE", path, options, query={})
+        return await self._write("DELETE", path, options, query={})
+
+    async def _write(
+        self,
+        method: str,
+        path: str,
+        body: Body | str,
+        *,
+        content_type: str = "application/json",
+        query: Mapping[str, str],
+    ) -> Any:
+        """A request that goes on when its caller is cancelled."""
+        write = asyncio.create_task(self._request(method, path, body, content_type=content_type, query=query))
+        self._writes.add(write)
+        write.add_done_callback(self._written)
+        return await asyncio.shield(write)
+
+    def _written(self, write: asyncio.Task[Any]) -> None:
+        self._writes.discard(write)
+        if not write.cancelled():
+            write.exception()  # looked at, or asyncio complains where the caller is gone
 
     async def _request(
         self,

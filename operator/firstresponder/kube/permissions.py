@@ -20,6 +20,8 @@ from firstresponder.api.kinds import KINDS
 OPERATOR_NAMESPACE: Final = "first-responder"
 OPERATOR_ACCOUNT: Final = "operator"
 OPERATOR_USER: Final = f"system:serviceaccount:{OPERATOR_NAMESPACE}:{OPERATOR_ACCOUNT}"
+LEASE: Final = "firstresponder-operator"
+"""The Lease in the operator's namespace whose holder leads."""
 POLICY_NAME: Final = f"approvalrequests.{GROUP}"
 """The ValidatingAdmissionPolicy and its binding share this name."""
 
@@ -77,6 +79,8 @@ OPERATOR: Final[tuple[Permission, ...]] = (
     Permission(Scope.WATCHED, "apps", "controllerrevisions", ("get", "create", "patch")),
     Permission(Scope.WATCHED, "events.k8s.io", "events", ("create",)),
     Permission(Scope.OPERATOR, "", "secrets", ("get",)),
+    Permission(Scope.OPERATOR, "coordination.k8s.io", "leases", ("get", "patch"), (LEASE,)),
+    Permission(Scope.OPERATOR, "coordination.k8s.io", "leases", ("create",)),  # RBAC knows no name yet when it creates
     Permission(
         Scope.CLUSTER,
         "admissionregistration.k8s.io",

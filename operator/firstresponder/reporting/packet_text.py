@@ -6,8 +6,8 @@ covers. What is merely shown alongside it quotes hosts, so it is redacted too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from firstresponder.actions.catalogue import TYPES
 from firstresponder.actions.clause import action_clause
@@ -22,8 +22,7 @@ _WHOLE = 1 << 20
 _SHOWN = 4096
 
 
-@dataclass(frozen=True)
-class PreviewText:
+class PreviewText(NamedTuple):
     """What a dry run reported, safe to show."""
 
     title: str
@@ -34,8 +33,7 @@ class PreviewText:
     """Several lines."""
 
 
-@dataclass(frozen=True)
-class PacketText:
+class PacketText(NamedTuple):
     """Each part of a packet as text that is safe to show."""
 
     type: str

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
@@ -34,8 +34,7 @@ _NOT_REDACTED = frozenset({"id", "by"})
 M = TypeVar("M", bound=BaseModel)
 
 
-@dataclass(frozen=True)
-class Headline:
+class Headline(NamedTuple):
     """What somebody who was just woken up reads first."""
 
     wrong: str
@@ -47,8 +46,7 @@ class Headline:
     """The command line for it, if there is one."""
 
 
-@dataclass(frozen=True)
-class ReviewText:
+class ReviewText(NamedTuple):
     """One person's answer."""
 
     user: str

@@ -62,6 +62,10 @@ class KindCluster:
     def nodes(self) -> list[str]:
         return self._kind("get", "nodes", f"--name={self.name}").stdout.split()
 
+    def on_control_plane(self, *command: str) -> str:
+        """What a program prints that is run on the control plane's node."""
+        return self.docker.run("exec", self._control_plane, *command).stdout
+
     def join(self, hosts: Hosts) -> None:
         """Let pods reach hosts of the testbed, whose network then sees Docker's own address."""
         hosts.connect(self.docker.pid)

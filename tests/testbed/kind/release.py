@@ -42,6 +42,11 @@ def install(cluster: KindCluster, watched: Sequence[str]) -> None:
         raise
 
 
+def upgrade(cluster: KindCluster, watched: Sequence[str], *more: str) -> None:
+    """Upgrade the release to other values, and wait until all pods are the new ones."""
+    cluster.helm("upgrade", NAME, CHART, _values(cluster, watched), *more, *WAITING)
+
+
 def uninstall(cluster: KindCluster) -> None:
     """Remove the release and wait until its pod is gone."""
     cluster.helm("uninstall", NAME, *WAITING)

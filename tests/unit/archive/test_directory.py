@@ -136,7 +136,7 @@ async def test_another_program_that_writes_is_not_disturbed(tmp_path: Path) -> N
     file = file_of_march(tmp_path, "half a li")
     with file.open() as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(ArchiveError, match="another program writes there: run one operator"):
+        with pytest.raises(ArchiveError, match="another program writes there: only the operator may"):
             await sink_in(tmp_path).write("one", "uid")
     assert file.read_text() == "half a li"
 

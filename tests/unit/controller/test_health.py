@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import aiohttp
 import pytest
@@ -65,6 +66,19 @@ async def test_who_has_had_nothing_to_do_for_longer_than_the_bound_is_alive(log:
         queue.done("a")
         clock.now = 10 * health.STALLED_SECONDS
         assert (await ask("/healthz"))[0] == 200
+
+
+async def test_a_standby_with_nothing_but_its_duties_is_alive_for_a_day(log: pytest.LogCaptureFixture) -> None:
+    """Nothing of what it hears is put on its queue; it lists again and checks the gate every minute."""
+    clock = Clock()
+    queue: Queue[str] = Queue(clock=clock)
+    async with served(log, {"/healthz": health.liveness(queue.stalled_seconds)}) as ask:
+        queue.add("ApprovalGate shop")
+        for minute in range(24 * 60):
+            clock.now = 60.0 * minute
+            queue.done(await queue.take(), again=timedelta(seconds=60))
+        clock.now += 59
+        assert await ask("/healthz") == (200, "longest work without progress: 0 s\n")
 
 
 async def test_who_has_one_key_without_progress_for_longer_than_the_bound_is_not_although_others_end(

@@ -56,7 +56,7 @@ async def test_as_long_as_the_first_lists_are_not_complete_it_is_alive_and_not_r
     connection: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    running = asyncio.create_task(run(Options(connection, ("shop", "web"), health_port=0)))
+    running = asyncio.create_task(run(Options(connection, ("shop", "web"), "lease", "me", health_port=0), lambda: None))
     while not (port := re.search(r"health is served on port ([0-9]+)", caplog.text)):
         await asyncio.sleep(0.01)
         assert not running.done(), running.exception()

@@ -55,7 +55,14 @@ class Stores:
         self.incidents.change(how, body)
         return list(self.queued)
 
-    def request(self, *, closed: bool) -> list[str]:
+    def look_at_all(self) -> list[str]:
+        """What who has stood by looks at when it leads."""
+        self.queued.clear()
+        self.incidents.look_at_all()
+        self.requests.look_at_all()
+        return list(self.queued)
+
+    def request(self, *, closed: bool, how: str = "ADDED") -> list[str]:
         self.queued.clear()
         conditions = [{"type": "Closed", "status": "True"}] if closed else []
         body = {
@@ -63,7 +70,7 @@ class Stores:
             "spec": {"incidentRef": {"name": "a", "uid": "uid-of-a"}},
             "status": {"conditions": conditions},
         }
-        self.requests.change("ADDED", body)
+        self.requests.change(how, body)
         return list(self.queued)
 
 
@@ -97,6 +104,43 @@ def test_a_closed_request_of_an_ended_incident_is_nothing_to_look_at(
     if status is not None:
         stores.incident(incident("a", status))
     assert stores.request(closed=closed) == (["a"] if looked_at else [])
+
+
+@pytest.mark.parametrize(
+    ("status", "looked_at"),
+    [
+        ({}, True),
+        ({"phase": "Acting", "observedGeneration": 1}, True),
+        (ended(timedelta(minutes=5)), True),
+        (ended(), False),
+    ],
+    ids=["new", "open", "escalated lately", "over"],
+)
+def test_who_begins_to_lead_looks_at_every_incident_that_is_not_over(
+    status: dict[str, Any], *, looked_at: bool
+) -> None:
+    stores = Stores()
+    stores.incident(incident("a", status))
+    stores.incident(incident("gone", {}))
+    stores.incident(incident("gone", {}), "DELETED")
+    assert stores.look_at_all() == (["a"] if looked_at else [])
+
+
+def test_who_begins_to_lead_closes_the_requests_that_ended_incidents_left_open() -> None:
+    stores = Stores()
+    stores.incident(incident("a", ended()))
+    stores.request(closed=False)
+    assert stores.look_at_all() == ["a"]
+    stores.request(closed=True)
+    assert stores.look_at_all() == []
+
+
+def test_a_request_that_was_left_open_and_is_gone_is_nothing_to_close() -> None:
+    stores = Stores()
+    stores.incident(incident("a", ended()))
+    stores.request(closed=False)
+    stores.request(closed=False, how="DELETED")
+    assert stores.look_at_all() == []
 
 
 LINKED = {"phase": "Triaging", "relatedIncidents": [{"name": "a", "uid": "uid-of-a", "relation": "SameCause"}]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -73,7 +74,7 @@ async def watched(
 ) -> AsyncIterator[Client]:
     """A client of a server that answers so."""
     application = web.Application()
-    application.router.add_get("/{path:.*}", answer)
+    application.router.add_route("*", "/{path:.*}", answer)
     (directory / "token").write_text("token")
     async with TestServer(application) as running:
         client = Client(Connection(str(running.make_url("")).rstrip("/"), "", directory / "token"), told)
@@ -186,3 +187,47 @@ async def test_a_watch_that_is_refused_says_why(tmp_path: Path, told: Told) -> N
     async with watched(tmp_path, answer, told) as client:
         with pytest.raises(Forbidden):
             _ = [each async for each in client.stream("/apis/g/v1/namespaces/n/incidents", 5)]
+
+
+async def test_a_write_whose_caller_is_cancelled_is_finished_and_waited_for(tmp_path: Path, told: Told) -> None:
+    arrived, going_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: web.Request) -> web.Response:
+        arrived.set()
+        await going_on.wait()
+        return web.json_response({})
+
+    async with watched(tmp_path, slow, told) as client:
+        caller = asyncio.create_task(client.merge("/apis/g/v1/namespaces/shop/things/one", {}))
+        await arrived.wait()
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        await client.finish_writes(0.01)
+        assert told.requests == []
+        going_on.set()
+        await client.finish_writes(60)
+        assert told.requests == [("patch", "things", 200)]
+
+
+async def test_a_write_that_fails_after_its_caller_was_cancelled_is_no_complaint(
+    tmp_path: Path, told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    arrived, going_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: web.Request) -> web.Response:
+        arrived.set()
+        await going_on.wait()
+        return web.json_response({}, status=409)
+
+    async with watched(tmp_path, slow, told) as client:
+        caller = asyncio.create_task(client.merge("/apis/g/v1/namespaces/shop/things/one", {}))
+        await arrived.wait()
+        caller.cancel()
+        await asyncio.gather(caller, return_exceptions=True)
+        going_on.set()
+        await client.finish_writes(60)
+    del caller
+    gc.collect()
+    assert told.requests == [("patch", "things", 409)]
+    assert caplog.records == []

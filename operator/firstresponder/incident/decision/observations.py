@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from firstresponder.actions.action import Companion
 from firstresponder.actions.catalogue import TYPES
 from firstresponder.api.base import duration_seconds
 from firstresponder.api.diagnostics import Diagnostic
@@ -65,19 +66,20 @@ def observe(
     if only is None and isinstance(spec, RunbookSpec):
         asked |= {hosts[action.role].name for action in spec.actions if action.role in hosts}
         probes += [
-            ProbeRequest(
-                name=companion.name,
-                role=action.role,
-                host=hosts[action.role].name,
-                probe=companion.probe,
-                arguments=rendered(companion.arguments, scope, allowed),
-                timeout=None,
-            )
+            companion_request(companion, action.role, hosts[action.role].name, scope, allowed)
             for action in spec.actions
             if action.role in hosts
             for companion in TYPES[action.type].companions(action)
         ]
     return _round(runbook, probes, asked)
+
+
+def companion_request(
+    companion: Companion, role: str, host: str, scope: Scope, allowed: frozenset[str], timeout: float | None = None
+) -> ProbeRequest:
+    """What the host is asked for a diagnostic that an action brings with it."""
+    arguments = PROBES[companion.probe].arguments.model_validate(companion.arguments)
+    return ProbeRequest(companion.name, role, host, companion.probe, rendered(arguments, scope, allowed), timeout)
 
 
 def experiments_of(

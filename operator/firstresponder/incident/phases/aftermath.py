@@ -9,12 +9,11 @@ from firstresponder.expressions import TemplateError
 from firstresponder.incident.approval.packet import action_of
 from firstresponder.incident.decision.context import ContextError, acting_context
 from firstresponder.incident.decision.decide import scope_of
-from firstresponder.incident.decision.observations import values_of
+from firstresponder.incident.decision.observations import companion_request, values_of
 from firstresponder.incident.facts import Observation
 from firstresponder.incident.phases.human_action import look_at
-from firstresponder.incident.plan import Experiment, Observe, ProbeRequest
+from firstresponder.incident.plan import Experiment, Observe
 from firstresponder.incident.snapshot import Snapshot
-from firstresponder.runbooks.arguments import rendered
 from firstresponder.runbooks.symbols import free_of_evidence
 from firstresponder.safety.neutralise import shown
 
@@ -34,14 +33,7 @@ def last_look(snapshot: Snapshot, packet: DecisionPacket) -> Experiment | None:
     scope, allowed = scope_of(context.spec, context.inputs, {}), free_of_evidence(context.spec)
     try:
         probes = tuple(
-            ProbeRequest(
-                name=each.name,
-                role=action.role,
-                host=host.name,
-                probe=each.probe,
-                arguments=rendered(each.arguments, scope, allowed),
-                timeout=LOOK_SECONDS,
-            )
+            companion_request(each, action.role, host.name, scope, allowed, LOOK_SECONDS)
             for each in TYPES[action.type].last_look(action)
         )
     except TemplateError:
