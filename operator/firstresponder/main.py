@@ -124,9 +124,9 @@ def run_operator(
       3  the cluster is not prepared: what is missing is printed with its remedy
       4  it led and lost its Lease, so it ended at once: start it again
     """
-    logs.configure(log_format, verbose=verbose)
     sink = _sink(archive, archive_token_file, archive_ca_file)
     connection = _connection(kubeconfig)
+    logs.configure(log_format, verbose=verbose)
     options = Options(connection, tuple(dict.fromkeys(namespaces)), lease, _identity(), health_port, sink)
     try:
         asyncio.run(_run_until_told_to_stop(options))
