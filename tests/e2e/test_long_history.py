@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from benchmarks.restart import fill
 
 from tests.e2e import truth
@@ -18,6 +19,7 @@ _MORE = 50
 _AT_ONCE = 8
 
 
+@pytest.mark.slow
 def test_all_end_none_twice_and_those_that_ended_before_cost_nothing(scene: Scene) -> None:
     fill(scene.stage, _ENDED)
     filled = about_those_that_ended(scene)
