@@ -25,7 +25,9 @@ IN_THE_POD = ["--namespace", release.NAMESPACE, "exec", "deployment/firstrespond
 
 
 def pods(kind: KindCluster) -> list[dict[str, Any]]:
-    listed = kind.kubectl("get", "pods", "--namespace", release.NAMESPACE, "--output=json").stdout
+    """The operators'."""
+    operators = ["--selector=app.kubernetes.io/component=operator", "--output=json"]
+    listed = kind.kubectl("get", "pods", "--namespace", release.NAMESPACE, *operators).stdout
     found: list[dict[str, Any]] = json.loads(listed)["items"]
     return found
 

@@ -48,9 +48,9 @@ def upgrade(cluster: KindCluster, watched: Sequence[str], *more: str) -> None:
 
 
 def uninstall(cluster: KindCluster) -> None:
-    """Remove the release and wait until its pod is gone."""
+    """Remove the release and wait until its operators are gone; the pod of `helm test` stays."""
     cluster.helm("uninstall", NAME, *WAITING)
-    gone = ["--for=delete", "pods", "--selector=app.kubernetes.io/name=firstresponder", "--timeout=60s"]
+    gone = ["--for=delete", "pods", "--selector=app.kubernetes.io/component=operator", "--timeout=60s"]
     cluster.kubectl("wait", "--namespace", NAMESPACE, *gone)
 
 
