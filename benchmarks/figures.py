@@ -36,8 +36,8 @@ _INTRODUCTION = """\
 
 Written by `make bench`. A section may be of another run than its neighbours: each names its revision and its machine. A
 goal is held to the median. *Load* is the load average of the minute before each sample, in which this run's own work
-counts too. How busy the processors were in the second before, when this run asked for nothing, is said above each table:
-where that is much, the machine was shared, and CPU seconds say more than the clock.
+counts too. How busy the processors were in the second before, when this run asked for nothing, is said above each
+table: where that is much, the machine was shared, and CPU seconds say more than the clock.
 """
 
 
