@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from firstresponder.api.rootcause import FINDING_LIMIT, FailurePoint, RootCause
-from firstresponder.reporting.harmless import shown
+from firstresponder.safety import shown
 
 
 def findings_text(findings: RootCause | None) -> tuple[tuple[str, str], ...]:

@@ -14,7 +14,7 @@ from firstresponder.actions.clause import action_clause
 from firstresponder.api.base import JSON, format_time
 from firstresponder.api.packet import DecisionPacket, Preview, VerificationPlan
 from firstresponder.reporting.findings import findings_text
-from firstresponder.reporting.harmless import shown
+from firstresponder.safety import shown
 from firstresponder.safety.neutralise import neutralise
 
 _WHOLE = 1 << 20

@@ -19,8 +19,8 @@ from firstresponder.api.incident import ONCE_MORE, AttemptState, HypothesisResul
 from firstresponder.api.packet import DecisionPacket
 from firstresponder.incident.approval.binding import approvers, digest_of
 from firstresponder.incident.phases.summary import unmet_criteria
-from firstresponder.reporting.harmless import redact, shown
 from firstresponder.reporting.packet_text import PacketText, packet_text
+from firstresponder.safety import redact, shown
 from firstresponder.safety.neutralise import neutralise
 from firstresponder.safety.redact import REDACTED
 from firstresponder.safety.values import format_value
