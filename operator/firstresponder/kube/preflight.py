@@ -48,11 +48,11 @@ async def missing(client: Client, namespaces: Sequence[str], *, archiving: bool 
     rights = [spec["resourceAttributes"] for spec in access_reviews(tuple(namespaces), archiving=archiving)]
     answers = await asyncio.gather(*(denied({"resourceAttributes": right}) for right in rights))
     lacking = [right for right, no in zip(rights, answers, strict=True) if no]
-    # Where it has no right at all, one line says it.
-    strange = [each for each in namespaces if not any(_is_in(each, right) and right not in lacking for right in rights)]
+    known = {right.get("namespace") for right, no in zip(rights, answers, strict=True) if not no}
+    strange = [each for each in namespaces if each not in known]  # it has no right at all there, which one line says
     return (
         *map(_no_rights, strange),
-        *(_missing_right(right) for right in lacking if not any(_is_in(each, right) for each in strange)),
+        *(_missing_right(right) for right in lacking if right.get("namespace") not in strange),
     )
 
 
@@ -86,10 +86,6 @@ async def _is_allowed(client: Client, spec: dict[str, Any]) -> bool:
     review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
     answer = await client.create("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
     return bool(answer["status"]["allowed"])
-
-
-def _is_in(namespace: str, right: dict[str, str]) -> bool:
-    return right.get("namespace") == namespace
 
 
 def _no_rights(namespace: str) -> str:
