@@ -32,7 +32,8 @@ def loaded(
         cast = surroundings.gateway_pool(scene.hosts, scene.stage, running=1, maximum=maximum)
         scene.operator()
         runbook = quick(shipped())
-        runbook["spec"]["verify"]["timeout"] = patience
+        # One look in the last window has to see the trouble, also where looks take their time.
+        runbook["spec"]["verify"] |= {"window": "6s", "timeout": patience}
         scene.stage.add_runbook(runbook)
         surroundings.send_clients(cast, asked)
         yield scene, cast
@@ -83,7 +84,7 @@ def test_a_pool_without_room_for_two_more_is_left_to_a_human(scenes: Scenes) -> 
 
 
 def test_instances_that_get_no_load_do_not_help_and_are_taken_away_again_after_approval(scenes: Scenes) -> None:
-    with loaded(scenes, asked=(GATEWAY_HOST,), patience="15s") as (scene, cast):
+    with loaded(scenes, asked=(GATEWAY_HOST,), patience="20s") as (scene, cast):
         incident = scene.stage.open_incident()
         scene.stage.wait_for_phase(incident, "AwaitingApproval", 120)
         scene.approve(incident)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from firstresponder.api.base import JSON
@@ -22,7 +24,7 @@ from firstresponder.evidence.probe import Context, Reason, Unobserved
 from firstresponder.hosts.errors import HostError
 from firstresponder.hosts.observe import Command
 from firstresponder.hosts.pool import SshPool
-from firstresponder.hosts.single_flight import Answer, SingleFlight
+from firstresponder.hosts.single_flight import Question, SingleFlight
 from firstresponder.incident.facts import Observation
 from firstresponder.incident.plan import Observe, ProbeRequest
 from firstresponder.kube.credentials import CredentialsUnusable
@@ -34,6 +36,15 @@ _READ = 4 * _EXCERPT
 """Characters of it that are looked at for secrets: more than the longest secret beyond the excerpt."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What was seen of one host, and when the first question began whose answer is in it."""
+
+    began: float
+    who: HostInfo | Unavailable
+    evidence: Sequence[Evidence]
 
 
 class Diagnostics:
@@ -51,35 +62,32 @@ class Diagnostics:
         self._now = now
         self._fetch = fetch
 
-    async def observe(
-        self, effect: Observe, hosts: Mapping[str, Host], within: float | None = None, since: float | None = None
-    ) -> Observation:
+    async def observe(self, effect: Observe, hosts: Mapping[str, Host], within: float | None = None) -> Observation:
         """Ask each host who it is, and run its diagnostics there.
 
         What has not answered ``within`` so many seconds is given up: all of it is over by then. What others asked
-        counts when it was observed after this began or, where the effect allows it, ``since`` a moment of the event
-        loop's clock. Raises ApiError and Unreachable for the API server alone, which holds the credentials.
+        counts when it was observed after this began or, where the effect allows it, somewhat before. Raises ApiError
+        and Unreachable for the API server alone, which holds the credentials.
         """
         start, began = self._now(), asyncio.get_running_loop().time()
         end = began + within if within is not None else None
-        since = since if effect.shared and since is not None else began
-        looks = (self._look(effect, name, hosts.get(name), since, end) for name in effect.hosts)
+        age = (start - effect.since).total_seconds() if effect.since is not None else 0.0
+        looks = (self._look(effect, name, hosts.get(name), began - age, end) for name in effect.hosts)
         by_operator = [request for request in effect.probes if request.host is None]
         addresses = [host.spec.address for host in hosts.values()] if by_operator else []
         own = (self._ask(effect, request, addresses, end) for request in by_operator)
         looked, asked = await asyncio.gather(asyncio.gather(*looks), asyncio.gather(*own))
-        found = dict(zip(effect.hosts, looked, strict=True))
-        by_probe = {each.name: each for each in (*asked, *(each for _, evidence in looked for each in evidence))}
+        found = {name: look.who for name, look in zip(effect.hosts, looked, strict=True)}
+        by_probe = {each.name: each for each in (*asked, *(each for look in looked for each in look.evidence))}
+        first = min((began, *(look.began for look in looked)))
         return Observation(
-            start_time=start,
+            start_time=start - timedelta(seconds=began - first),
             evidence=tuple(by_probe[request.name] for request in effect.probes),
-            hosts={name: who for name, (who, _) in found.items() if isinstance(who, HostInfo)},
-            unreachable={name: who.message for name, (who, _) in found.items() if isinstance(who, Unavailable)},
+            hosts={name: who for name, who in found.items() if isinstance(who, HostInfo)},
+            unreachable={name: who.message for name, who in found.items() if isinstance(who, Unavailable)},
         )
 
-    async def _look(
-        self, effect: Observe, name: str, host: Host | None, since: float, end: float | None
-    ) -> tuple[HostInfo | Unavailable, Sequence[Evidence]]:
+    async def _look(self, effect: Observe, name: str, host: Host | None, since: float, end: float | None) -> _Look:
         """One host: who it is, then all of its diagnostics at once, by its own clock."""
         requests = [request for request in effect.probes if request.host == name]
         try:
@@ -87,10 +95,11 @@ class Diagnostics:
                 raise HostError("HostMissing", f"there is no Host named {name}")
             async with _until(end):
                 target = await self._accounts.observing(host)
-                info = await self._hosts.info(target, since)
+                who = self._hosts.info(target, since)
+                info = (await who.answer()).value
         except (HostError, CredentialsUnusable) as problem:
             why = _unavailable(problem.reason, getattr(problem, "message", str(problem)))
-            return why, [self._evidence(effect, request, unavailable=why) for request in requests]
+            return _Look(math.inf, why, [self._evidence(effect, request, unavailable=why) for request in requests])
         commands: dict[str, Command] = {}
         refused: dict[str, Evidence] = {}
         for request in requests:
@@ -102,10 +111,11 @@ class Diagnostics:
             except ValueError as problem:
                 why = _unavailable("BadArgument", str(problem))
                 refused[request.name] = self._evidence(effect, request, unavailable=why)
-        answers = self._hosts.run(target, info, list(commands.values()), since)
+        questions = self._hosts.run(target, info, list(commands.values()), since)
         asked = [request for request in requests if request.name in commands]
-        seen = (self._seen(effect, request, info, answer, end) for request, answer in zip(asked, answers, strict=True))
-        return info, [*refused.values(), *await asyncio.gather(*seen)]
+        pairs = zip(asked, questions, strict=True)
+        seen = await asyncio.gather(*(self._seen(effect, request, info, question, end) for request, question in pairs))
+        return _Look(min([who.began, *(each.began for each in questions)]), info, [*refused.values(), *seen])
 
     async def _ask(
         self, effect: Observe, request: ProbeRequest, addresses: Collection[str], end: float | None
@@ -129,14 +139,14 @@ class Diagnostics:
         effect: Observe,
         request: ProbeRequest,
         info: HostInfo,
-        answer: Awaitable[Answer[CommandOutput]],
+        question: Question[CommandOutput],
         end: float | None,
     ) -> Evidence:
         """What a diagnostic saw, as of when its answer arrived."""
         probe = PROBES[request.probe]
         try:
             async with _until(end):
-                answered = await answer
+                answered = await question.answer()
         except (Unobserved, HostError) as problem:
             return self._evidence(effect, request, unavailable=_unavailable(problem.reason, problem.message))
         output, time, context = answered.value, answered.time, _context(request, info)

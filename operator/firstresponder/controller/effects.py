@@ -136,9 +136,8 @@ class HostEffects:
         self._accounts = accounts
         self._diagnostics = diagnostics
 
-    async def observe(self, effect: Observe, hosts: Mapping[str, Host], known: float) -> Observation:
-        """``known``: since when the incident is, by the event loop's clock."""
-        return await self._diagnostics.observe(effect, hosts, since=known)
+    async def observe(self, effect: Observe, hosts: Mapping[str, Host]) -> Observation:
+        return await self._diagnostics.observe(effect, hosts)
 
     async def experiment(self, effect: Experiment, hosts: Mapping[str, Host]) -> Observation:
         return await self._diagnostics.observe(effect.observe, hosts, within=effect.seconds)

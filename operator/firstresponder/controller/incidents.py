@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -97,7 +95,7 @@ class IncidentReconciler:
             _log.warning("the Event that it is stuck was not recorded: %s", problem)
 
     async def _drive(self, key: Key) -> timedelta | None:
-        facts, known = Facts(), math.inf
+        facts, read = Facts(), None
         for _ in range(_PASSES):
             self._progressed(key, 0.0)
             snapshot = await self._gatherer.gather(key, facts, self._samples.get(key, ()))
@@ -105,19 +103,19 @@ class IncidentReconciler:
                 self._samples.pop(key, None)
                 return None
             logs.bind(phase=snapshot.incident.status.phase)
-            known = min(known, asyncio.get_running_loop().time())
+            read = read or self._now()
             version = snapshot.incident.metadata.resource_version
             if facts.version not in {"", version}:
                 facts = Facts()
                 continue
-            plan = reconcile(snapshot, self._now())
+            plan = reconcile(replace(snapshot, read_time=read), self._now())
             try:
                 if await self._write(key, snapshot, plan):
                     facts = Facts()
                 match plan.next:
                     case Perform(effect):
                         self._progressed(key, _seconds_on_a_host(effect))
-                        answer = await self._perform(effect, snapshot, known)
+                        answer = await self._perform(effect, snapshot)
                         facts = replace(learn(facts, effect, answer), version=version)
                     case Wait(span):
                         return span
@@ -147,8 +145,8 @@ class IncidentReconciler:
                 _log.warning("Event %s is not recorded: %s", event.reason, error)
         return wrote
 
-    async def _perform(self, effect: Effect, snapshot: Snapshot, known: float) -> Answer:
-        """Carry out one effect; ``known`` is since when the incident is, by the event loop's clock. Raises Conflict."""
+    async def _perform(self, effect: Effect, snapshot: Snapshot) -> Answer:
+        """Carry out one effect. Raises Conflict."""
         incident, hosts, now = snapshot.incident, snapshot.hosts, self._now()
         match effect:
             case Pin():
@@ -166,7 +164,7 @@ class IncidentReconciler:
             case MarkIncorrect():
                 await self._cluster.mark_incorrect(effect)
             case Observe():
-                return await self._hosts.observe(effect, hosts, known)
+                return await self._hosts.observe(effect, hosts)
             case Experiment():
                 return await self._hosts.experiment(effect, hosts)
             case RunPreview():

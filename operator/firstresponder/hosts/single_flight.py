@@ -4,8 +4,9 @@ A storm is many incidents of one host at one moment, and each looks at the same 
 who the host is, or a single diagnostic, known by its bytes, also when it was sent in one request with others. Whoever
 asks says since when an observation counts, and joins a question only if its observation began then or later, and less
 than a second ago. A triage says when its incident was read, so no incident gets evidence from before it was detected.
-A look before acting and a verification say when they began, so nothing counts that was observed before. An observation
-is held to begin when its request is handed to the connection, which is never later than it begins on the host.
+A look before acting says when it began, so nothing counts that was observed before. A verification says when it began
+or, later, a moment after its last look. An observation is held to begin when its request is handed to the connection,
+which is never later than it begins on the host.
 
 What failed is shared as failed. Whoever gives up waiting takes the answer from nobody. Nothing is kept beyond that
 second: an answer is no cache.
@@ -41,9 +42,15 @@ class Answer(Generic[T]):
 
 
 @dataclass(frozen=True)
-class _Question(Generic[T]):
+class Question(Generic[T]):
+    """What a host was asked, by whoever came first, and when by the event loop's clock."""
+
     began: float
-    answer: asyncio.Future[Answer[T]]
+    future: asyncio.Future[Answer[T]]
+
+    async def answer(self) -> Answer[T]:
+        """Raises what came instead of an answer. Whoever gives up waiting leaves the others theirs."""
+        return await asyncio.shield(self.future)
 
 
 class SingleFlight:
@@ -52,12 +59,12 @@ class SingleFlight:
     def __init__(self, pool: SshPool, now: Callable[[], datetime]) -> None:
         self._pool = pool
         self._now = now
-        self._questions: OrderedDict[tuple[str, SshTarget, bytes, int], _Question[Any]] = OrderedDict()
+        self._questions: OrderedDict[tuple[str, SshTarget, bytes, int], Question[Any]] = OrderedDict()
         """Those of the last second, the oldest first."""
         self._asking: set[asyncio.Task[None]] = set()
 
-    async def info(self, target: SshTarget, since: float) -> HostInfo:
-        """Who the host is, observed since that moment. Raises what ``observe.info`` does."""
+    def info(self, target: SshTarget, since: float) -> Question[HostInfo]:
+        """Who the host is, observed since that moment. Its answer raises what ``observe.info`` does."""
         question, new = self._question(target, b"info\n", 0, since)
         if new:
 
@@ -65,23 +72,22 @@ class SingleFlight:
                 self._resolve(question, await observe.info(self._pool, target))
 
             self._ask(ask(), [question])
-        answer: Answer[HostInfo] = await asyncio.shield(question.answer)
-        return answer.value
+        return question
 
     def run(
         self, target: SshTarget, info: HostInfo, commands: Sequence[Command], since: float
-    ) -> list[Awaitable[Answer[CommandOutput]]]:
+    ) -> list[Question[CommandOutput]]:
         """Run diagnostics, each observed since that moment: those that may share a confinement by one request.
 
-        Each awaited raises what ``observe.run_diagnostic`` does. Raises ValueError for one that cannot be sent.
+        Each answer raises what ``observe.run_diagnostic`` does. Raises ValueError for one that cannot be sent.
         """
         found = [self._question(target, command.text, command.max_output, since) for command in commands]
         new = [(command, question) for command, (question, is_new) in zip(commands, found, strict=True) if is_new]
         for batch in _batches(info, new):
             self._ask(self._run(target, batch), [question for _, question in batch])
-        return [asyncio.shield(question.answer) for question, _ in found]
+        return [question for question, _ in found]
 
-    async def _run(self, target: SshTarget, batch: Sequence[tuple[Command, _Question[CommandOutput]]]) -> None:
+    async def _run(self, target: SshTarget, batch: Sequence[tuple[Command, Question[CommandOutput]]]) -> None:
         if len(batch) > 1:
             await observe.run_together(
                 self._pool,
@@ -96,7 +102,7 @@ class SingleFlight:
         )
         self._resolve(question, output)
 
-    def _question(self, target: SshTarget, request: bytes, limit: int, since: float) -> tuple[_Question[Any], bool]:
+    def _question(self, target: SshTarget, request: bytes, limit: int, since: float) -> tuple[Question[Any], bool]:
         """The question to wait for, and whether it is a new one, which the caller has to ask."""
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -106,22 +112,22 @@ class SingleFlight:
         known = self._questions.get(key)
         if known is not None and known.began >= since:
             return known, False
-        question = self._questions[key] = _Question(began, loop.create_future())
+        question = self._questions[key] = Question(began, loop.create_future())
         self._questions.move_to_end(key)
-        question.answer.add_done_callback(_retrieve)
+        question.future.add_done_callback(_retrieve)
         return question, True
 
-    def _resolve(self, question: _Question[T], value: T) -> None:
-        question.answer.set_result(Answer(self._now(), value))
+    def _resolve(self, question: Question[T], value: T) -> None:
+        question.future.set_result(Answer(self._now(), value))
 
-    def _ask(self, asking: Awaitable[None], questions: Sequence[_Question[Any]]) -> None:
+    def _ask(self, asking: Awaitable[None], questions: Sequence[Question[Any]]) -> None:
         async def ask() -> None:
             try:
                 await asking
             except Exception as problem:
                 for question in questions:
-                    if not question.answer.done():
-                        question.answer.set_exception(problem)
+                    if not question.future.done():
+                        question.future.set_exception(problem)
 
         task = asyncio.create_task(ask())
         self._asking.add(task)  # the event loop itself keeps no task alive
@@ -129,10 +135,10 @@ class SingleFlight:
 
 
 def _batches(
-    info: HostInfo, asked: Sequence[tuple[Command, _Question[CommandOutput]]]
-) -> Iterator[list[tuple[Command, _Question[CommandOutput]]]]:
+    info: HostInfo, asked: Sequence[tuple[Command, Question[CommandOutput]]]
+) -> Iterator[list[tuple[Command, Question[CommandOutput]]]]:
     """What is sent in one request each."""
-    batch: list[tuple[Command, _Question[CommandOutput]]] = []
+    batch: list[tuple[Command, Question[CommandOutput]]] = []
     room = observe.TOGETHER_BYTES
     for command, question in asked:
         if not observe.can_share(info, command):

@@ -20,7 +20,10 @@ class Gate:
 
 @dataclass(frozen=True)
 class Observation:
-    """What one round of diagnostics saw. A host that did not answer is in ``unreachable`` and not in ``hosts``."""
+    """What one round of diagnostics saw, nothing of it before ``start_time``.
+
+    A host that did not answer is in ``unreachable`` and not in ``hosts``.
+    """
 
     start_time: datetime
     evidence: tuple[Evidence, ...]

@@ -46,9 +46,8 @@ class Observe:
     runbook: str
     probes: tuple[ProbeRequest, ...]
     hosts: tuple[str, ...]
-    shared: bool = False
-    """Whether answers to other incidents count that were observed since this one is known: for a triage only. A look
-    before acting and a verification take nothing that was observed before they began."""
+    since: datetime | None = None
+    """What other incidents asked counts if it was observed from then on; None: if it was observed after this began."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from firstresponder.api.actionclass import ActionClass
 from firstresponder.api.approvalrequest import ApprovalRequest
@@ -43,6 +44,8 @@ class Snapshot:
     incident: Incident
     operator: str
     """The user name that the operator itself has at the API server."""
+    read_time: datetime | None = None
+    """When the incident was read for the first time in this row of passes."""
     catalogue: tuple[CatalogueEntry, ...] = ()
     playbooks: tuple[CatalogueEntry, ...] = ()
     playbook: Revision | None = None

@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any, Never, cast
 
+import pytest
+
 from firstresponder.api.command import CommandOutput
 from firstresponder.api.hosts import Host
 from firstresponder.controller.accounts import Accounts
@@ -159,36 +161,45 @@ async def test_a_round_is_one_request_to_a_host_and_each_evidence_says_when_it_w
     assert len({each.observed_time for each in found.evidence}) == 5
 
 
+def wall() -> datetime:
+    """A clock that goes as the event loop's does."""
+    return NOW + timedelta(seconds=asyncio.get_running_loop().time())
+
+
 async def test_a_storm_of_incidents_of_one_host_asks_it_once_and_all_have_the_evidence() -> None:
     pool = PoolOfToday()
-    looking = Diagnostics(cast(SshPool, pool), cast(Accounts, FakeAccounts()), Clock())
+    looking = Diagnostics(cast(SshPool, pool), cast(Accounts, FakeAccounts()), wall)
     probes = tuple(memory(f"m{n}", "a", 10 + n) for n in range(3))
-    known = asyncio.get_running_loop().time()
+    read = wall()
 
     async def triage(n: int) -> Observation:
         await asyncio.sleep(0.001 * n)  # most find the questions begun
-        return await looking.observe(Observe("r", probes, ("a",), shared=True), {"a": host("a")}, since=known)
+        return await looking.observe(Observe("r", probes, ("a",), since=read), {"a": host("a")})
 
     storm = await asyncio.gather(*(triage(n) for n in range(20)))
     assert [request.split(b"\n")[0] for request in pool.asked] == [b"info", b"together"]
     times = {tuple(each.observed_time for each in found.evidence) for found in storm}
     assert len(times) == 1, "it is the time of the observation, not of who had it"
+    began = [found.start_time - read for found in storm]
+    assert max(began) - min(began) < timedelta(milliseconds=1), "and so is when it began"
     assert all(found.evidence[0].values["availableBytes"] == 250 * 1024 for found in storm)
 
 
-async def test_a_look_before_acting_and_a_verification_take_nothing_that_was_begun_before() -> None:
+@pytest.mark.parametrize("since", [None, timedelta(seconds=0.5)], ids=["before acting", "after the last look"])
+async def test_a_look_takes_nothing_that_was_begun_before_it_allows(since: timedelta | None) -> None:
     pool = PoolOfToday()
-    looking = Diagnostics(cast(SshPool, pool), cast(Accounts, FakeAccounts()), Clock())
-    probes, known = (memory("one", "a"),), asyncio.get_running_loop().time()
+    looking = Diagnostics(cast(SshPool, pool), cast(Accounts, FakeAccounts()), wall)
+    probes, read = (memory("one", "a"),), wall()
 
-    async def look(*, shared: bool) -> Observation:
-        return await looking.observe(Observe("r", probes, ("a",), shared=shared), {"a": host("a")}, since=known)
+    async def look(since: datetime | None) -> Observation:
+        return await looking.observe(Observe("r", probes, ("a",), since=since), {"a": host("a")})
 
-    triage = asyncio.create_task(look(shared=True))
+    triage = asyncio.create_task(look(read))
     await pool.begun.wait()  # and not answered yet
-    fresh, seen = await look(shared=False), await triage
+    fresh, seen = await look(read + since if since is not None else None), await triage
     assert sorted(request.split(b"\n")[0] for request in pool.asked) == [*[b"info"] * 2, *[b"run 10"] * 2]
     assert fresh.evidence[0].observed_time > seen.evidence[0].observed_time
+    assert fresh.start_time > seen.start_time
 
 
 async def test_a_host_that_cannot_be_reached_is_told_and_takes_nothing_from_the_others() -> None:

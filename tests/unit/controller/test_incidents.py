@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import itertools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -63,8 +63,8 @@ class World:
     log: list[str] = field(default_factory=list)
     given: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     """What each was given most recently."""
-    gathered: list[float] = field(default_factory=list)
-    """When, by the event loop's clock."""
+    read_times: list[datetime | None] = field(default_factory=list)
+    """What the core is told of when the incident was read."""
     facts: list[Facts] = field(default_factory=list)
     samples: list[tuple[Sample, ...]] = field(default_factory=list)
     conflicts: set[str] = field(default_factory=set)
@@ -80,12 +80,12 @@ class World:
         assert key == KEY
         self.facts.append(facts)
         self.samples.append(samples)
-        self.gathered.append(asyncio.get_running_loop().time())
         return None if self.gone else Snapshot(incident=self.incident, operator="operator")
 
     def plan(self, snapshot: Snapshot, now: datetime) -> Plan:
         assert (snapshot.incident, now) == (self.incident, NOW)
         self.log.append("decide")
+        self.read_times.append(snapshot.read_time)
         return self.plans.pop(0) if len(self.plans) > 1 else self.plans[0]
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -144,12 +144,23 @@ async def test_the_status_is_saved_before_its_event_is_told_and_before_the_effec
     assert world.log == ["decide", "write_status", "record", "check_gate", "decide"]
 
 
-async def test_a_look_is_told_since_when_its_incident_is_known(drive: Callable[..., Any]) -> None:
-    observe = Observe("high-cpu", (), ())
-    world = World([Plan(next=Perform(CheckGate())), Plan(next=Perform(observe)), Plan()])
-    await drive(world)
-    known = world.given["observe"][2]
-    assert world.gathered[0] <= known <= world.gathered[1]
+async def test_the_core_is_told_when_the_incident_was_first_read_of_all_passes_in_a_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World([Plan(next=Perform(CheckGate())), Plan(next=Perform(CheckGate())), Plan()])
+    monkeypatch.setattr(incidents, "reconcile", lambda snapshot, _: world.plan(snapshot, NOW))
+    clock = (NOW + timedelta(seconds=n) for n in itertools.count())
+    reconciler = IncidentReconciler(
+        cast(Gatherer, world),
+        cast(ClusterEffects, world),
+        cast(HostEffects, world),
+        world.progressed,
+        lambda: next(clock),
+    )
+    await reconciler.reconcile(KEY)
+    assert world.read_times == [NOW] * 3
+    await reconciler.reconcile(KEY)
+    assert len(set(world.read_times)) == 2
 
 
 async def test_a_status_that_is_there_already_is_not_written_again(drive: Callable[..., Any]) -> None:

@@ -70,7 +70,7 @@ async def outputs(
     target: SshTarget = TARGET,
     info: HostInfo = INFO,
 ) -> list[Answer[CommandOutput]]:
-    return list(await asyncio.gather(*asking.run(target, info, commands, since)))
+    return list(await asyncio.gather(*(each.answer() for each in asking.run(target, info, commands, since))))
 
 
 async def test_the_same_question_is_asked_once_however_many_ask_it() -> None:
@@ -79,9 +79,9 @@ async def test_the_same_question_is_asked_once_however_many_ask_it() -> None:
     answers = await asyncio.gather(*(outputs(asking, [FREE]) for _ in range(50)), outputs(asking, [FREE]))
     assert len(pool.asked) == 1
     assert {answer.time for (answer,) in answers} == {NOW + timedelta(seconds=1)}
-    infos = await asyncio.gather(*(asking.info(TARGET, 0.0) for _ in range(50)))
+    infos = await asyncio.gather(*(asking.info(TARGET, 0.0).answer() for _ in range(50)))
     assert pool.asked[1:] == [b"info\n"]
-    assert len(set(infos)) == 1
+    assert len({id(each) for each in infos}) == 1
 
 
 async def test_a_diagnostic_is_shared_out_of_a_request_for_several() -> None:
@@ -152,10 +152,9 @@ async def test_nothing_is_shared_beyond_the_window(monkeypatch: pytest.MonkeyPat
 async def test_what_failed_is_shared_as_failed() -> None:
     pool = Pool(HostUnreachable("NoRoute", "no way there"))
     asking = flight(pool)
-    waiting = [*asking.run(TARGET, INFO, [FREE, DF], 0.0), *asking.run(TARGET, INFO, [FREE], 0.0)]
-    assert [str(each) for each in await asyncio.gather(*waiting, return_exceptions=True)] == [
-        "NoRoute: no way there"
-    ] * 3
+    asked = [*asking.run(TARGET, INFO, [FREE, DF], 0.0), *asking.run(TARGET, INFO, [FREE], 0.0)]
+    answers = await asyncio.gather(*(each.answer() for each in asked), return_exceptions=True)
+    assert [str(each) for each in answers] == ["NoRoute: no way there"] * 3
     assert len(pool.asked) == 1
 
 

@@ -461,14 +461,30 @@ def test_triage_looks_at_what_an_action_needs_though_no_diagnostic_of_the_runboo
     assert blind.reason == "EvidenceUnavailable"
 
 
-def test_only_a_triage_takes_what_another_incident_asked() -> None:
+def test_a_look_takes_what_another_incident_asked_only_from_when_it_is_new_to_this_one() -> None:
     world = approved()
     world.settle()
     world.values = recovered()
     world.pass_time(minutes=6)
     assert world.phase() == Phase.RESOLVED
-    triage, before_acting, *verifying = [look.shared for look in world.performed(Observe) if isinstance(look, Observe)]
-    assert (triage, before_acting, set(verifying)) == (True, False, {False})
+    looks = [look for look in world.performed(Observe) if isinstance(look, Observe)]
+    triage, before_acting, first, *verifying = [look.since for look in looks]
+    assert triage == START
+    assert (before_acting, first) == (None, None), "when the action ended is told by the host's clock"
+    samples = [each.time for each in world.incident.status.samples if each.stage == "Verification"]
+    interval = timedelta(seconds=15)
+    assert verifying == [time + interval / 2 for time in samples[:-1]]
+
+
+def test_a_watch_without_an_action_shares_its_first_look_too_if_it_began_after_the_delay() -> None:
+    world = World(values=recovered())
+    world.settle()
+    assert world.phase() == Phase.VERIFYING
+    begin = world.incident.status.verification
+    assert begin is not None
+    world.pass_time(minutes=1)
+    _triage, first, *_ = [look.since for look in world.performed(Observe) if isinstance(look, Observe)]
+    assert first == begin.start_time + timedelta(seconds=10)
 
 
 @pytest.mark.rule(16)

@@ -337,6 +337,7 @@ class World:
         return Snapshot(
             incident=self.incident,
             operator=OPERATOR,
+            read_time=self.now,
             catalogue=tuple(CatalogueEntry(name, runbook.spec.match, ref) for name in ("high-cpu", *self.copies)),
             **self._playbook(),
             revision=Revision(ref, spec, self.revision_problem, owned=ref.name in self._pinned),

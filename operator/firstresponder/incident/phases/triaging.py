@@ -100,7 +100,7 @@ def _lead(snapshot: Snapshot, now: datetime) -> Plan:
 def _observe(snapshot: Snapshot, now: datetime, context: TriageContext[Triage]) -> Plan:
     try:
         look = observe(context.runbook, context.spec, context.inputs, context.hosts)
-        return Plan(next=Perform(replace(look, shared=True)))
+        return Plan(next=Perform(replace(look, since=snapshot.read_time)))
     except TemplateError as error:
         return escalate(snapshot, now, EscalationReason.INVALID_RUNBOOK, f"a diagnostic's argument: {error}")
 

@@ -159,7 +159,7 @@ def _continue(watch: _Watch, context: TriageContext[RunbookSpec], progress: Prog
         return Plan(samples=samples, next=Wait(timedelta()))
     if due <= watch.now:
         look = observe(context.runbook, context.spec, context.inputs, context.hosts, not_before=not_before, only=needed)
-        return Plan(next=Perform(look))
+        return Plan(next=Perform(replace(look, since=_shared_since(watch))))
     rest = wait(min(due, watch.ended + seconds(plan.timeout)), watch.now)
     if facts.observation is not None and facts.experiments is None:
         # For people only, and it can neither delay, restart nor fail the verification: it begins when the sample
@@ -169,11 +169,23 @@ def _continue(watch: _Watch, context: TriageContext[RunbookSpec], progress: Prog
             context.runbook, context.spec, context.inputs, context.hosts, not_before, needed, there
         )
         if more.probes:
+            more = replace(more, since=samples[-1].time)
             return Plan(samples=samples, next=Perform(Experiment(more, min(rest, _BESIDE).total_seconds())))
     is_news = _is_news(status, progress, samples, watch.now)
     return Plan(
         status=_with_verification(watch, progress, result=None) if is_news else None, samples=samples, next=Wait(rest)
     )
+
+
+def _shared_since(watch: _Watch) -> datetime | None:
+    """From when on a look of another incident is good for this one too: many that verify on one host look together.
+
+    Nothing from before verification began, which is a moment of the operator's clock only where nothing was acted on,
+    and nothing that would make this look the last one again.
+    """
+    if watch.samples:
+        return watch.samples[-1].time + seconds(watch.plan.interval) / 2
+    return watch.ended + seconds(watch.plan.initial_delay) if not watch.incident.status.attempts else None
 
 
 @dataclass(frozen=True)
