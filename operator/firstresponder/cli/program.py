@@ -11,7 +11,7 @@ from pathlib import Path
 from firstresponder.cli.plugins import PLUGINS
 
 _PREFIX = "kubectl-"
-_OBJECTS = 50_000
+_OBJECTS = 250_000
 """So many more than before, and garbage is looked for: what a library makes while it is loaded is none."""
 
 

@@ -6,6 +6,7 @@ Pure: the same resources give the same report. The terminal, Markdown and JSON f
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -20,7 +21,7 @@ from firstresponder.api.packet import DecisionPacket
 from firstresponder.incident.approval.binding import approvers, digest_of
 from firstresponder.incident.phases.summary import unmet_criteria
 from firstresponder.reporting.packet_text import PacketText, packet_text
-from firstresponder.safety import redact, shown
+from firstresponder.safety import look_through, redact, shown
 from firstresponder.safety.neutralise import neutralise
 from firstresponder.safety.redact import REDACTED
 from firstresponder.safety.values import format_value
@@ -71,6 +72,7 @@ class Report:
 
 def report_of(incident: Incident, request: ApprovalRequest | None = None) -> Report:
     """The report. ``request`` is the incident's ApprovalRequest, if it could be read."""
+    look_through(_texts(incident))
     packet = incident.status.decision_packet
     text = packet_text(packet) if packet is not None else None
     people = _reviewers(incident, request)
@@ -181,6 +183,26 @@ def _reviewers(incident: Incident, request: ApprovalRequest | None) -> frozenset
 def _harmless(model: M, people: frozenset[str]) -> M:
     """The model with every free text redacted, neutralised and capped; the rest is bounded by the schema."""
     return model.model_copy(update={name: _safe(name, value, people) for name, value in model})
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a model, and what stands under a key that others chose as it is looked at with that key."""
+    match value:
+        case Enum():
+            return
+        case str():
+            yield value
+        case BaseModel():
+            for _, each in value:
+                yield from _texts(each)
+        case dict():
+            for key, each in value.items():
+                yield str(key)
+                yield from (f"{key}={each}",) if isinstance(each, str) else ()
+                yield from _texts(each)
+        case list():
+            for each in value:
+                yield from _texts(each)
 
 
 def _safe(name: str, value: Any, people: frozenset[str]) -> Any:

@@ -7,15 +7,14 @@ Lines stay lines: what is hidden over several of them is hidden in each. What is
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
 
 from firstresponder.safety.redaction import commands, encoded, forms, keyed, markup, personal, said, sources, vendors
 from firstresponder.safety.redaction.encoded import hidden_in_base64
 from firstresponder.safety.redaction.lines import hidden_in_lines
-from firstresponder.safety.redaction.rule import BLANK, MARK, Finder, Span
+from firstresponder.safety.redaction.rule import BLANK, MARK, Finder, Rule, Span
 from firstresponder.safety.redaction.view import View, views
 
 REDACTED = "[redacted]"
@@ -54,32 +53,43 @@ def redact(text: str) -> str:
     IBANs; phone numbers with a plus or a name. Escapes, percent-encoding, entities, colours and base64 are seen
     through. docs/security.md says what is claimed and what is not.
     """
-    if len(text) > _SHORT:
-        return _looked_through(text)
-    try:
-        return _harmless(text)
-    except _HiddenError as hidden:
-        return hidden.redacted
-
-
-@functools.lru_cache(maxsize=_REMEMBERED)
-def _harmless(text: str) -> str:
-    """The text, of which nothing is hidden. A triage redacts a thousand short ones, mostly those of the last one.
-
-    Raises _HiddenError when something is hidden: nothing is remembered then, so no secret stays in memory for it.
-    """
+    if text in _harmless:
+        return text
     redacted = _looked_through(text)
-    if redacted != text:
-        raise _HiddenError(redacted)
-    return text
+    if redacted == text:
+        _remember(text)
+    return redacted
 
 
-class _HiddenError(Exception):
-    """Something of a text is hidden."""
+def look_through(texts: Iterable[str]) -> None:
+    """Find out which of many texts are harmless, all together, so that ``redact`` need not look at each by itself.
 
-    def __init__(self, redacted: str) -> None:
-        super().__init__(redacted)
-        self.redacted = redacted
+    Most patterns occur in none of the texts, and for that they are looked for once: no pattern of ``Rule`` looks
+    beyond its match, so what occurs in a text occurs in all of them joined by line feeds too. What may stand for
+    something else (an escape, a mark), or takes several lines, is left to ``redact``.
+    """
+    plain = {text for text in texts if len(text) <= _SHORT and text not in _harmless and _is_plain(text)}
+    together = "\n".join(plain)
+    occurring = [each for each in _FINDERS if not isinstance(each, Rule) or each.occurs_in(together)]
+    for text in plain:
+        if not any(True for finder in (_in_base64, *occurring) for _ in finder(text)):
+            _remember(text)
+
+
+def _is_plain(text: str) -> bool:
+    return text.isprintable() and REDACTED not in text and next(views(text), None) is None
+
+
+_harmless: dict[str, None] = {}
+"""Short texts of which nothing is hidden, the oldest first: a triage redacts a thousand, mostly those of the last one.
+No secret stays in memory for it."""
+
+
+def _remember(text: str) -> None:
+    if len(text) <= _SHORT:
+        _harmless[text] = None
+        if len(_harmless) > _REMEMBERED:
+            del _harmless[next(iter(_harmless))]
 
 
 def _looked_through(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from firstresponder.safety import redact
+from firstresponder.safety import look_through, redact
 from firstresponder.safety.redaction.vendors import KEYS
 from tests.unit.safety.corpus.case import Case
 from tests.unit.safety.corpus.clean import clean
@@ -94,6 +95,26 @@ def test_redacting_the_corpus_twice_changes_nothing_more_and_lines_stay_lines() 
         once = redact(case.text)
         assert redact(once) == once, case
         assert once.count("\n") == case.text.count("\n"), case
+
+
+def test_texts_that_are_looked_through_together_come_out_as_they_do_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = sys.modules[redact.__module__]
+    monkeypatch.setattr(module, "_harmless", {})
+    drawn = [case.text for case in list(cases(1, seed=5))[::2]]
+    drawn += [line for text in drawn for line in text.split("\n")] + list(clean(1, seed=5))
+    for number in range(0, len(drawn), 200):
+        texts = drawn[number : number + 200]
+        look_through(texts)
+        known = list(module._harmless)
+        module._harmless.clear()
+        assert [text for text in known if redact(text) != text] == []
+        module._harmless.clear()
+        # And it is of use: of one line that is harmless, mostly that was found out.
+        found = sum(len(text) <= 200 and text.isprintable() and redact(text) == text for text in set(texts))
+        assert len(known) >= 0.6 * found
+        module._harmless.clear()
 
 
 def test_what_the_docs_claim_of_vendors_is_known() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstresponder.safety import redact
+from firstresponder.safety import look_through, redact
 
 PRIVATE_KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\nAAAA\n-----END OPENSSH PRIVATE KEY-----"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NSJ9.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"
@@ -304,6 +304,18 @@ def test_quantities_are_neither_accounts_nor_phone_numbers(text: str) -> None:
     assert redact(text) == text
 
 
+def test_of_texts_that_are_looked_through_together_only_what_is_plain_and_harmless_is_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = sys.modules[redact.__module__]
+    monkeypatch.setattr(module, "_harmless", {})
+    secret = ["password=hunter2", "bob@example.com", "token", "hunter2"]
+    other = ["two\nlines", "an escape \\u0041", "it was [redacted]", "\x1b[1mbold", "x" * 201]
+    look_through([*secret, *other, "api-gateway.service", "host CPU 97.5 % > 80 %"])
+    assert set(module._harmless) == {"token", "hunter2", "api-gateway.service", "host CPU 97.5 % > 80 %"}
+    assert redact("token\nhunter2") == "token\nhunter2"
+
+
 def test_no_text_that_holds_a_secret_is_remembered_and_a_harmless_one_is_looked_through_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -316,7 +328,17 @@ def test_no_text_that_holds_a_secret_is_remembered_and_a_harmless_one_is_looked_
         return str(original(text))
 
     monkeypatch.setattr(module, "_looked_through", counted)
+    monkeypatch.setattr(module, "_harmless", {})
     for text in ("password=hunter2", "unit=once-only.service") * 3:
         assert redact(text) == ("unit=once-only.service" if "unit" in text else "password=[redacted]")
     assert looked_through.count("password=hunter2") == 3
     assert looked_through.count("unit=once-only.service") == 1
+
+
+def test_only_so_many_harmless_texts_are_remembered_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = sys.modules[redact.__module__]
+    monkeypatch.setattr(module, "_harmless", {})
+    monkeypatch.setattr(module, "_REMEMBERED", 3)
+    for number in range(5):
+        redact(f"unit-{number}.service")
+    assert list(module._harmless) == [f"unit-{number}.service" for number in (2, 3, 4)]

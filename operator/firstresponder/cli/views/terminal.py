@@ -7,10 +7,11 @@ import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from io import TextIOWrapper
+from itertools import zip_longest
 from typing import Any, TextIO
 
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.text import Text
 
 LABEL = 10
@@ -55,24 +56,40 @@ def line_console() -> Console:
     return out
 
 
-def labelled(rows: Iterable[tuple[str, RenderableType]]) -> Table:
+def labelled(rows: Iterable[tuple[str, RenderableType]]) -> RenderableType:
     """Labels at the left, whatever they name at the right."""
-    grid = Table.grid(padding=(0, 1, 0, 0))
-    grid.add_column(width=LABEL, style="bold", no_wrap=True)
-    grid.add_column(overflow="fold", ratio=1)
-    for label, content in rows:
-        grid.add_row(label, content if not isinstance(content, str) else Text(content))
-    return grid
+    return _TwoColumns(
+        [(Text(label, "bold"), content if not isinstance(content, str) else Text(content)) for label, content in rows],
+        LABEL,
+    )
 
 
-def pairs(rows: Iterable[tuple[str, str]], *, width: int = 24) -> Table:
+def pairs(rows: Iterable[tuple[str, str]], *, width: int = 24) -> RenderableType:
     """Names and what is said of them, the names in a narrow column."""
-    grid = Table.grid(padding=(0, 1, 0, 0))
-    grid.add_column(max_width=width, style="cyan", overflow="fold")
-    grid.add_column(overflow="fold", ratio=1)
-    for name, said in rows:
-        grid.add_row(Text(name), Text(said))
-    return grid
+    cells = [(Text(name, "cyan"), Text(said)) for name, said in rows]
+    return _TwoColumns(cells, min(width, max((name.cell_len for name, _ in cells), default=0)))
+
+
+class _TwoColumns:
+    """A narrow column and one that takes the rest. The library's table would first measure all that stands in them,
+    and in a table within a table for each of both."""
+
+    def __init__(self, rows: Sequence[tuple[Text, RenderableType]], width: int) -> None:
+        self._rows = rows
+        self._width = width
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        left = options.update_width(self._width)
+        right = options.update_width(max(options.max_width - self._width - 1, 1))
+        blank = [Segment(" " * self._width)]
+        for name, content in self._rows:
+            names = console.render_lines(name, left)
+            lines = console.render_lines(content, right, pad=False)
+            for beside, line in zip_longest(names, lines):
+                yield from beside or blank
+                yield Segment(" ")
+                yield from line or ()
+                yield Segment.line()
 
 
 def command_line(command: str, flags: Sequence[str]) -> RenderableType:

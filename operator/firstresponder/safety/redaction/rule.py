@@ -21,6 +21,7 @@ class Rule:
     """What the groups of a pattern hold is hidden, or all of a match where it has no group.
 
     A group that is called ``key`` is not hidden; it is for ``check``, which may say of a match that it is none.
+    No pattern tells the beginning or the end of the text from that of a line.
     Patterns run on RE2, whose time is linear in the text: hostile log lines cannot slow them down.
     """
 
@@ -29,6 +30,10 @@ class Rule:
         self._check = check
         key = self._pattern.groupindex.get("key")
         self._groups = [each for each in range(1, self._pattern.groups + 1) if each != key] or [0]
+
+    def occurs_in(self, text: str) -> bool:
+        """Whether the pattern matches anywhere, whatever the check says of the match."""
+        return self._pattern.search(text) is not None
 
     def __call__(self, text: str) -> Iterator[Span]:
         for match in self._pattern.finditer(text):
