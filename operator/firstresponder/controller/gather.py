@@ -6,6 +6,7 @@ every pass; the rest comes from the cache, after it was refreshed for a new inci
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 
 from pydantic import ValidationError
@@ -16,12 +17,13 @@ from firstresponder.api.escalationpolicy import EscalationPolicy
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Incident, Phase, RevisionReference
 from firstresponder.api.runbook import Match, Triage
-from firstresponder.controller.cache import Cache
+from firstresponder.controller.cache import Body, Cache
 from firstresponder.controller.keys import Key
 from firstresponder.controller.related import RelatedIndex
 from firstresponder.controller.relist import Relist
 from firstresponder.controller.runbook_catalogue import RunbookCatalogue
 from firstresponder.incident.facts import Facts, Sample
+from firstresponder.incident.inventory import Inventory, Labels
 from firstresponder.incident.snapshot import CatalogueEntry, Revision, Snapshot
 from firstresponder.kube.resources import Resources
 from firstresponder.kube.revisions import ControllerRevision, Revisions
@@ -51,6 +53,14 @@ class Gatherer:
         self._related = related
         self._resources = resources
         self._revisions = revisions
+        self._labels: defaultdict[str, Labels] = defaultdict(Labels)
+        cache.listen(Host.__name__, self._heard_of_host)
+
+    def _heard_of_host(self, namespace: str, name: str, body: Body | None) -> None:
+        if body is None:
+            self._labels[namespace].remove(name)
+        else:
+            self._labels[namespace].put(name, body["metadata"].get("labels", {}))
 
     async def gather(self, key: Key, facts: Facts, samples: tuple[Sample, ...]) -> Snapshot | None:
         """The incident and everything around it; None when there is no such incident any more."""
@@ -80,7 +90,7 @@ class Gatherer:
             revision=await self._revision(
                 incident, status.runbook_revision_ref or _named(catalogue, facts.pinned), RunbookSpec
             ),
-            hosts=self._cache.readable(Host, namespace),
+            hosts=Inventory(self._cache.readable(Host, namespace), self._labels[namespace]),
             request=await self._request(incident),
             action_classes=self._cache.readable(ActionClass, namespace),
             policy=policy.spec if policy is not None else None,

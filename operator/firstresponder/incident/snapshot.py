@@ -9,10 +9,10 @@ from datetime import datetime
 from firstresponder.api.actionclass import ActionClass
 from firstresponder.api.approvalrequest import ApprovalRequest
 from firstresponder.api.escalationpolicy import EscalationPolicySpec
-from firstresponder.api.hosts import Host
 from firstresponder.api.incident import Incident, RevisionReference
 from firstresponder.api.runbook import Match, Triage
 from firstresponder.incident.facts import Facts, Sample
+from firstresponder.incident.inventory import Inventory
 from firstresponder.incident.related import RelatedIncidents
 
 
@@ -51,7 +51,7 @@ class Snapshot:
     playbook: Revision | None = None
     """The pinned revision of the TriagePlaybook that leads to the runbook, if one does."""
     revision: Revision | None = None
-    hosts: Mapping[str, Host] = field(default_factory=dict)
+    hosts: Inventory = field(default_factory=lambda: Inventory.of({}))
     request: ApprovalRequest | None = None
     """The incident's present ApprovalRequest, read live; None when there is none by that name."""
     action_classes: Mapping[str, ActionClass] = field(default_factory=dict)

@@ -71,8 +71,8 @@ class Server:
         with self.cache.listing() as since:
             self.cache.replace("Runbook", namespace, self.runbooks, since)
 
-    async def gather(self, facts: Facts | None = None) -> Snapshot:
-        gatherer = Gatherer(
+    def gatherer(self) -> Gatherer:
+        return Gatherer(
             "operator",
             self.cache,
             RunbookCatalogue(self.cache, judge_here),
@@ -81,9 +81,29 @@ class Server:
             cast(Resources, self),
             cast(Revisions, self),
         )
-        found = await gatherer.gather(KEY, facts or Facts(), ())
+
+    async def gather(self, facts: Facts | None = None) -> Snapshot:
+        found = await self.gatherer().gather(KEY, facts or Facts(), ())
         assert found is not None
         return found
+
+
+async def test_hosts_are_found_by_the_labels_that_a_watch_told_last() -> None:
+    server = Server()
+    gatherer = server.gatherer()
+    spec = {
+        "address": "10.0.0.1",
+        "hostKeys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5"],
+        "accounts": {"observe": {"user": "fr-observe", "credentialsRef": {"name": "s"}}},
+    }
+    host = stored("Host", "web-1", spec)
+    for version, labels in enumerate(({"role": "web"}, {"role": "db"}, {}), 2):
+        metadata = host["metadata"] | {"labels": labels, "resourceVersion": str(version)}
+        server.cache.put("Host", "shop", host | {"metadata": metadata})
+        snapshot = await gatherer.gather(KEY, Facts(), ())
+        assert snapshot is not None
+        found = {role: len(snapshot.hosts.labelled({"role": role})) for role in ("web", "db")}
+        assert found == {"web": int(version == 2), "db": int(version == 3)}
 
 
 def pinned() -> dict[str, Any]:

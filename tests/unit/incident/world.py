@@ -24,6 +24,7 @@ from firstresponder.api.incident import Evidence, Incident, Phase, RevisionRefer
 from firstresponder.api.ledger import HostInfo, LedgerAnswer, LedgerState, PreviewAnswer, attempt_id
 from firstresponder.controller.related import summary
 from firstresponder.incident.facts import Facts, Gate, Observation, Sample
+from firstresponder.incident.inventory import Inventory
 from firstresponder.incident.machine import reconcile
 from firstresponder.incident.plan import (
     Answer,
@@ -341,7 +342,7 @@ class World:
             catalogue=tuple(CatalogueEntry(name, runbook.spec.match, ref) for name in ("high-cpu", *self.copies)),
             **self._playbook(),
             revision=Revision(ref, spec, self.revision_problem, owned=ref.name in self._pinned),
-            hosts=self.hosts,
+            hosts=Inventory.of(self.hosts),
             request=request,
             action_classes=self.classes,
             policy=self.policy,

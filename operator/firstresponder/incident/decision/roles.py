@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from firstresponder.api.hosts import Host
 from firstresponder.api.incident import HostAssignment, RoleAssignment
 from firstresponder.api.runbook import Role
+from firstresponder.incident.inventory import Inventory
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class RoleAssignments:
 
 
 def assign_roles(
-    roles: Sequence[Role], assignments: Sequence[HostAssignment], hosts: Mapping[str, Host], service: str
+    roles: Sequence[Role], assignments: Sequence[HostAssignment], hosts: Inventory, service: str
 ) -> RoleAssignments:
     """Rule 1: a selector that matches no Host leaves its role empty; several matches are ambiguous."""
     named = {assignment.role: assignment.name for assignment in assignments}
@@ -41,14 +42,14 @@ def assign_roles(
             missing[role.name] = f"the incident names no host for the role {role.name} (spec.hosts)"
             continue
         wanted = {key: value.replace("$(service)", service) for key, value in role.selector.match_labels.items()}
-        matches = [host for host in hosts.values() if wanted.items() <= host.metadata.labels.items()]
+        matches = hosts.labelled(wanted)
         labels = ", ".join(f"{key}={value}" for key, value in sorted(wanted.items()))
         if len(matches) == 1:
             found[role.name] = matches[0]
         elif not matches:
             missing[role.name] = f"no Host has the labels {labels}"
         else:
-            names = ", ".join(sorted(host.name for host in matches))
+            names = ", ".join(host.name for host in matches)
             ambiguous[role.name] = f"several Hosts have the labels {labels} of the role {role.name}: {names}"
     return RoleAssignments(found, missing, ambiguous, frozenset(named))
 
