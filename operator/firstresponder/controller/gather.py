@@ -6,6 +6,8 @@ every pass; the rest comes from the cache, after it was refreshed for a new inci
 
 from __future__ import annotations
 
+import functools
+import json
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -26,11 +28,13 @@ from firstresponder.incident.facts import Facts, Sample
 from firstresponder.incident.inventory import Inventory, Labels
 from firstresponder.incident.snapshot import CatalogueEntry, Revision, Snapshot
 from firstresponder.kube.resources import Resources
-from firstresponder.kube.revisions import ControllerRevision, Revisions
+from firstresponder.kube.revisions import Revisions
 from firstresponder.runbooks.models import RunbookSpec, TriagePlaybookSpec
 from firstresponder.runbooks.revision import holds
 
 _POLICY = "default"
+_REVISIONS = 64
+"""So many revisions are remembered as they were read; one has up to a MiB, and mostly some KiB."""
 
 
 class Gatherer:
@@ -116,7 +120,8 @@ class Gatherer:
             return None  # it vanished while it was being pinned
         if stored is None:
             return Revision(reference, None, f"ControllerRevision {reference.name} is gone")
-        spec, problem = _checked(stored, reference, kind)
+        text = json.dumps(stored.data, sort_keys=True)
+        spec, problem = _checked(text, stored.name, reference.digest, kind)
         return Revision(reference, spec, problem, owned=stored.is_owned_by(incident.metadata.uid))
 
 
@@ -138,11 +143,13 @@ def _named(entries: tuple[CatalogueEntry, ...], revision: str | None) -> Revisio
     return next((each.revision for each in entries if each.revision and each.revision.name == revision), None)
 
 
-def _checked(stored: ControllerRevision, reference: RevisionReference, kind: type[Triage]) -> tuple[Triage | None, str]:
-    if not holds(stored.data, reference.digest):
-        text = f"ControllerRevision {stored.name} no longer holds what the incident recorded ({reference.digest})"
-        return None, text
+@functools.lru_cache(maxsize=_REVISIONS)
+def _checked(text: str, name: str, digest: str, kind: type[Triage]) -> tuple[Triage | None, str]:
+    """What a revision holds, which is read anew in every pass and hardly ever changes."""
+    data = json.loads(text)
+    if not holds(data, digest):
+        return None, f"ControllerRevision {name} no longer holds what the incident recorded ({digest})"
     try:
-        return kind.model_validate(stored.data["spec"]), ""
+        return kind.model_validate(data["spec"]), ""
     except (KeyError, ValidationError) as error:
-        return None, f"ControllerRevision {stored.name} cannot be read by this version of the operator: {error}"
+        return None, f"ControllerRevision {name} cannot be read by this version of the operator: {error}"

@@ -170,12 +170,12 @@ class Client:
         bounds: aiohttp.ClientTimeout = _TIMEOUT,
     ) -> Any:
         pairs: Sequence[tuple[str, str]] = list(query.items())
-        method, url, headers, body, _ = await self._api.param_serialize(
+        # Without the body, of which the client would make a copy: it is JSON already.
+        method, url, headers, _, _ = await self._api.param_serialize(
             method,
             path,
             query_params=pairs,
             header_params={"Accept": "application/json", "Content-Type": content_type},
-            body=body,
             auth_settings=["BearerToken"],
         )
         return await self._api.call_api(method, url, headers, body, _request_timeout=bounds)

@@ -23,7 +23,7 @@ _INVISIBLE = frozenset(
     | set(range(0xE0100, 0xE01F0))
 )
 _NAMES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
-_PLAIN = re.compile(r"[ -~]*")
+_NOT_PLAIN = re.compile(r"[^ -~]")
 
 
 def neutralise(text: str, limit: int, *, lines: bool = False) -> str:
@@ -35,8 +35,7 @@ def neutralise(text: str, limit: int, *, lines: bool = False) -> str:
     # An escape is at least as long as its character, so nothing beyond the limit can be needed.
     cut = len(text) > limit
     text = text[: limit + 1]
-    if not _PLAIN.fullmatch(text):
-        text = "".join(_visible(character, lines) for character in text)
+    text = _NOT_PLAIN.sub(lambda match: _visible(match.group(), lines), text)
     if cut or len(text) > limit:
         return text[: max(limit - 1, 0)] + ELLIPSIS
     return text
