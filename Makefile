@@ -45,7 +45,7 @@ kind-down: $(INSTALLED) ## Remove what `make kind` left
 
 .PHONY: test test-all test-unit test-cluster test-e2e test-kind
 test: ## Set-up, lint, and all tests but the slow ones: scenarios of the catalogue, Ansible, demos
-test-all: ## All tests but those of test-kind, as continuous integration does
+test-all: ## All tests but those of test-kind; continuous integration runs both
 # What pytest is told to run; give another, as in make test SELECTED="-k approve".
 test: SELECTED ?= -m "not slow"
 test test-all: need-cluster need-hosts need-lint need-browser $(INSTALLED)
