@@ -199,7 +199,7 @@ def test_a_standby_asks_no_host_and_writes_nothing(scenes: Scenes) -> None:
 
 
 def test_a_storm_ends_well_while_replicas_are_killed_frozen_and_stopped_in_turn(scenes: Scenes) -> None:
-    number = 40
+    number = 200
     with scenes.open() as scene:
         replicas = [scene.operator(lease=scene.namespace) for _ in range(2)]
         runbook = copy.deepcopy(RUNBOOK)
