@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from firstresponder.kube.permissions import LEASE
 from tests.testbed.cluster import OPERATOR, Cluster
@@ -118,6 +119,32 @@ def test_a_standby_is_alive_and_ready_and_stores_nothing(replicas: Replicas) -> 
     assert stored == {("create", "selfsubjectreviews"), ("create", "selfsubjectaccessreviews")}
     assert replicas.holder() == identity(first)
     assert not standby.leads
+
+
+def test_each_replica_counts_what_it_does_itself(replicas: Replicas) -> None:
+    stage = replicas.stage
+    leader, standby = replicas.pair()
+    stage.wait_until_ended(stage.open_incident("unheard", type="Unheard"))
+
+    def counted(replica: Operator, name: str, **labels: str) -> float:
+        found = (
+            sample.value
+            for family in text_string_to_metric_families(replica.health("/metrics")[1])
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+        return sum(found)
+
+    assert [counted(each, "firstresponder_leader") for each in (leader, standby)] == [1.0, 0.0]
+    holds = "firstresponder_approval_gate_holds"
+    for each in (leader, standby):
+        stage.wait(lambda: counted(each, holds, namespace=stage.namespace) == 1.0, "the gate to be tested")  # noqa: B023
+    written = {"verb": "patch", "resource": "incidents/status", "code": "200"}
+    assert counted(leader, "firstresponder_api_request_seconds_count", **written) >= 1
+    assert counted(standby, "firstresponder_api_request_seconds_count", **written) == 0
+    assert counted(leader, "firstresponder_reconcile_seconds_count", kind="Incident") >= 1
+    assert counted(standby, "firstresponder_reconcile_seconds_count", kind="Incident") == 0
+    stage.wait(lambda: counted(leader, "firstresponder_queue_depth") == 0, "the queue to be empty")
 
 
 def test_a_standby_is_ready_in_a_namespace_that_no_leader_watches_yet(

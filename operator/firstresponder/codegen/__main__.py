@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import sys
 
-from firstresponder.codegen import chart, commands, crds, diagnostics, kinds, licences, manifests, runbooks, schemas
+from firstresponder.codegen import (
+    chart,
+    commands,
+    crds,
+    diagnostics,
+    kinds,
+    licences,
+    manifests,
+    metrics,
+    runbooks,
+    schemas,
+)
 from firstresponder.codegen.output import write
 
-GENERATORS = (crds, kinds, schemas, manifests, chart, diagnostics, runbooks, commands, licences)
+GENERATORS = (crds, kinds, schemas, manifests, chart, diagnostics, runbooks, commands, licences, metrics)
 
 
 def main() -> int:

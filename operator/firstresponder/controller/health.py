@@ -54,6 +54,16 @@ def readiness(problems: Callable[[], Sequence[str]]) -> Handler:
     return ready
 
 
+def text(content: Callable[[str], tuple[bytes, str]]) -> Handler:
+    """Whatever there is to read at the moment: by what the request accepts, the body and its content type."""
+
+    async def answer(request: web.Request) -> web.Response:
+        body, content_type = content(request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    return answer
+
+
 def _listen(port: int) -> socket.socket:
     """One socket for both protocol versions: two would get two ports where any free one is asked for."""
     if socket.has_dualstack_ipv6():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from typing import Literal
 
 from firstresponder.controller.keys import Key
 from firstresponder.hosts import pool
 from firstresponder.kube import client
+from firstresponder.metrics.process import ProcessMetrics
 from firstresponder.safety import shown
 from firstresponder.workqueue import observer
 
@@ -28,6 +30,37 @@ class LogObserver(observer.Observer[Key], client.Observer, pool.Observer):
 
     def asked(self, host: str, what: str, outcome: str, seconds: float) -> None:
         _log.debug("SSH: %s %s: %s in %.3f s", what, host, outcome, seconds)
+
+
+class Observers(observer.Observer[Key], client.Observer, pool.Observer):
+    """Several, each of which hears everything."""
+
+    def __init__(self, *observers: LogObserver | ProcessMetrics[Key]) -> None:
+        self._observers = observers
+
+    def added(self, key: Key) -> None:
+        for each in self._observers:
+            each.added(key)
+
+    def taken(self, key: Key, waited: float) -> None:
+        for each in self._observers:
+            each.taken(key, waited)
+
+    def done(self, key: Key, worked: float) -> None:
+        for each in self._observers:
+            each.done(key, worked)
+
+    def retried(self, key: Key, error: Exception, delay: float) -> None:
+        for each in self._observers:
+            each.retried(key, error, delay)
+
+    def requested(self, verb: str, resource: str, status: int | None, seconds: float) -> None:
+        for each in self._observers:
+            each.requested(verb, resource, status, seconds)
+
+    def asked(self, host: str, what: Literal["connect", "run"], outcome: str, seconds: float) -> None:
+        for each in self._observers:
+            each.asked(host, what, outcome, seconds)
 
 
 def _is_bug(error: Exception) -> bool:

@@ -7,7 +7,7 @@ import contextlib
 import functools
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, NoReturn
@@ -28,7 +28,7 @@ from firstresponder.controller.hosts import HostReconciler
 from firstresponder.controller.incidents import IncidentReconciler
 from firstresponder.controller.judge import Judge
 from firstresponder.controller.keys import Key
-from firstresponder.controller.observer import LogObserver
+from firstresponder.controller.observer import LogObserver, Observers
 from firstresponder.controller.pins import Pins
 from firstresponder.controller.related import RelatedIndex
 from firstresponder.controller.relist import CACHED_KINDS_INTERVAL, Relist
@@ -48,6 +48,7 @@ from firstresponder.kube.permissions import OPERATOR_NAMESPACE, OPERATOR_USER
 from firstresponder.kube.reflector import reflect
 from firstresponder.kube.resources import Resources, path_of
 from firstresponder.kube.revisions import Revisions
+from firstresponder.metrics.process import ProcessMetrics
 from firstresponder.workqueue import workers
 from firstresponder.workqueue.observer import Observer
 from firstresponder.workqueue.queue import Queue
@@ -104,7 +105,8 @@ async def run(options: Options, take_signals: Callable[[], None]) -> None:
     when it led and its Lease is lost. The supervisor then starts the operator again.
     """
     async with contextlib.AsyncExitStack() as stack:
-        observer = LogObserver()
+        metrics = ProcessMetrics[Key]()
+        observer = Observers(LogObserver(), metrics)
         client = Client(options.connection, observer)
         stack.push_async_callback(client.close)
         if options.archive is not None:
@@ -115,7 +117,7 @@ async def run(options: Options, take_signals: Callable[[], None]) -> None:
         stack.push_async_callback(pool.close)
         judge = Judge()
         stack.push_async_callback(judge.close)
-        await _Operator(options, client, pool, judge, observer, take_signals).run()
+        await _Operator(options, client, pool, judge, observer, metrics, take_signals).run()
 
 
 class _Operator:
@@ -128,6 +130,7 @@ class _Operator:
         pool: SshPool,
         judge: Judge,
         observer: Observer[Key],
+        metrics: ProcessMetrics[Key],
         take_signals: Callable[[], None],
     ) -> None:
         self._options = options
@@ -137,6 +140,7 @@ class _Operator:
         self._queue = queue = Queue[Key](observer, lane=functools.partial(lane, self._cache))
         self._cache_is_whole = asyncio.Event()
         self._leads = False
+        self._metrics = metrics
         self._election = Election(client, OPERATOR_NAMESPACE, options.lease, options.identity, _end_at_once)
         resources, revisions = Resources(client), Revisions(client)
         accounts = Accounts(Credentials(client, OPERATOR_NAMESPACE))
@@ -147,6 +151,7 @@ class _Operator:
         self._incidents = {each: IncidentStore(self._cache, each, self._changed) for each in options.namespaces}
         self._requests = {each: RequestStore(self._cache, each, self._changed) for each in options.namespaces}
         self._gate_check = GateCheck(gate, options.namespaces, lambda: self._leads)
+        metrics.watch(self)
         incidents = IncidentReconciler(
             Gatherer(OPERATOR_USER, self._cache, catalogue, self._relist, related, resources, revisions),
             ClusterEffects(resources, Pins(revisions, catalogue), Events(client), gate, self._cache),
@@ -174,6 +179,7 @@ class _Operator:
             routes = {
                 "/healthz": health.liveness(self._queue.stalled_seconds),
                 "/readyz": health.readiness(lambda: tuple(self._not_ready())),
+                "/metrics": health.text(self._metrics.scraped),
             }
             parts.append(health.serve(self._options.health_port, routes))
         await _until_one_ends([asyncio.create_task(part) for part in parts])
@@ -228,6 +234,23 @@ class _Operator:
             self._relist.look_at_all(namespace)
             if self._options.archive is not None:
                 self._queue.add(Key(RETENTION, namespace))
+
+    # What is asked at each scrape (metrics/process.py)
+
+    def leads(self) -> bool:
+        return self._leads
+
+    def gate_problems(self) -> Mapping[str, Sequence[str]]:
+        return self._gate_check.problems
+
+    def queue_depth(self) -> int:
+        return self._queue.depth()
+
+    def queue_oldest_seconds(self) -> float:
+        return self._queue.oldest_seconds()
+
+    def stalled_seconds(self) -> float:
+        return self._queue.stalled_seconds()
 
     def _changed(self, key: Key) -> None:
         """An object is to be looked at, by who leads."""

@@ -106,6 +106,17 @@ class Queue(Generic[K]):
         """The work on the key goes on; what it does next may give no sign for ``silent`` seconds."""
         self._turns[key].silent_since = self._clock() + silent
 
+    def depth(self) -> int:
+        """How many keys are due and wait for their turn."""
+        self._line_up(self._clock())
+        return len(self._due)
+
+    def oldest_seconds(self) -> float:
+        """For how long the one that waits longest has waited; 0 when none waits."""
+        now = self._clock()
+        self._line_up(now)
+        return now - min(self._due.values(), default=now)
+
     def stalled_seconds(self) -> float:
         """For how long a key has been worked on without progress, the longest of all; 0 when none is worked on."""
         now = self._clock()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+from typing import Any
 
 import pytest
 
 from firstresponder.controller.keys import Key
-from firstresponder.controller.observer import LogObserver
+from firstresponder.controller.observer import LogObserver, Observers
+from firstresponder.hosts import pool
+from firstresponder.kube import client
 from firstresponder.kube.errors import ApiError
+from firstresponder.workqueue import observer
 
 KEY = Key("Host", "shop", "web-1")
 
@@ -46,3 +51,25 @@ def test_what_went_well_is_told_to_those_who_search_for_a_fault(caplog: pytest.L
         "API server: get incidents: no answer in 30.000 s",
         "SSH: connect web-1: ConnectionRefused in 0.250 s",
     ]
+
+
+def test_of_several_each_hears_everything() -> None:
+    heard: list[tuple[str, ...]] = []
+
+    class Heard(LogObserver):
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        def __getattribute__(self, name: str) -> Any:
+            if name.startswith("_"):
+                return super().__getattribute__(name)
+            return lambda *given: heard.append((self._name, name, *map(str, given)))
+
+    kinds = (observer.Observer, client.Observer, pool.Observer)
+    methods = [name for kind in kinds for name in vars(kind) if not name.startswith("_")]
+    several = Observers(Heard("one"), Heard("two"))
+    for name in methods:
+        count = len(inspect.signature(getattr(several, name)).parameters)
+        getattr(several, name)(*"abcd"[:count])
+    assert {each[:2] for each in heard} == {(who, name) for who in ("one", "two") for name in methods}
+    assert all("".join(given) == "abcd"[: len(given)] for _, _, *given in heard)

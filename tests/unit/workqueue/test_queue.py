@@ -236,3 +236,17 @@ async def test_work_that_said_how_long_it_will_be_silent_stands_still_only_after
     assert queue.stalled_seconds() == 0
     clock.now = 3605
     assert queue.stalled_seconds() == 5
+
+
+async def test_it_tells_how_many_wait_for_their_turn_and_for_how_long() -> None:
+    clock = Clock()
+    queue: Queue[str] = Queue(clock=clock)
+    assert (queue.depth(), queue.oldest_seconds()) == (0, 0.0)
+    queue.add("first")
+    queue.add_after("later", timedelta(seconds=10))
+    clock.now = 4.0
+    queue.add("second")
+    assert (queue.depth(), queue.oldest_seconds()) == (2, 4.0)
+    assert await queue.take() == "first"
+    clock.now = 12.0
+    assert (queue.depth(), queue.oldest_seconds()) == (2, 8.0), "the one that became due, and the second"

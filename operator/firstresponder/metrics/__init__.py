@@ -1,0 +1,1 @@
+"""Numbers for Prometheus: what the operator counts of itself, under names that stay."""
