@@ -23,7 +23,7 @@ help: ## List the targets
 
 .PHONY: image
 IMAGE ?= localhost/firstresponder
-image: $(INSTALLED) ## The operator's image as an archive in dist/ (IMAGE=registry.example.com/firstresponder)
+image: $(INSTALLED) ## The operator's image and its SBOM in dist/ (IMAGE=registry.example.com/firstresponder)
 	@.venv/bin/python -m image.build --name=$(IMAGE)
 
 .PHONY: demo cluster cluster-down

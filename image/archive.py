@@ -29,8 +29,8 @@ def write(
     machine: str,
     created: int = 0,
     owners: bool = False,
-) -> None:
-    """Make or replace `archive`: an image of one layer for each folder, the lowest first.
+) -> str:
+    """Make or replace `archive`: an image of one layer for each folder, the lowest first. Returns the image's id.
 
     `config` is the image specification's (User, Entrypoint, Labels, …), `created` is in seconds since the epoch. All
     files belong to root, unless `owners` keeps whom they belong to.
@@ -49,7 +49,8 @@ def write(
                 "history": [{"created": moment}] * len(digests),
             }
         )
-        config_name = f"{hashlib.sha256(image).hexdigest()}.json"
+        digest = hashlib.sha256(image).hexdigest()
+        config_name = f"{digest}.json"
         names = [f"{digest}/layer.tar" for digest in digests]
         manifest = _json([{"Config": config_name, "RepoTags": list(tags), "Layers": names}])
         with _replacing(archive) as target, tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as whole:
@@ -58,6 +59,7 @@ def write(
             for name, layer in zip(names, packed, strict=True):
                 with layer.open("rb") as source:
                     whole.addfile(_member(name, layer.stat().st_size), source)
+    return f"sha256:{digest}"
 
 
 def _pack(folder: Path, target: Path, owners: bool) -> Path:

@@ -1,5 +1,7 @@
 """`make image`: Debian's Python, the locked libraries and the operator, as an image archive in `dist/`.
 
+Its SBOM lies beside it.
+
     python -m image.build [--name registry.example.com/firstresponder]
 
 Debian's packages come through apt, the libraries through uv, as `requirements.lock` has them; nothing is run as root,
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import sys
 import tempfile
@@ -21,7 +24,7 @@ from typing import Any
 
 import click
 
-from image import archive, debian
+from image import archive, debian, sbom
 from image.run import BuildError, run
 
 ROOT = Path(__file__).parents[1]
@@ -79,47 +82,77 @@ def archive_path() -> Path:
     return DIST / f"firstresponder-{project_version()}-image.tar"
 
 
+def sbom_path() -> Path:
+    """Where its SBOM lies."""
+    return archive_path().with_suffix(".cdx.json")
+
+
 def build(name: str = NAME) -> Path:
-    """Make the image `name` with the project's version as its tag. Returns the archive. Raises BuildError."""
+    """Make the image `name`, with the project's version as its tag, and its SBOM.
+
+    Returns the archive. Raises BuildError.
+    """
     if platform.machine() not in archive.ARCHITECTURES:
         raise BuildError(f"the image is made for {' and '.join(archive.ARCHITECTURES)}, this is {platform.machine()}")
     DIST.mkdir(exist_ok=True)
+    version, created = project_version(), int(os.environ.get("SOURCE_DATE_EPOCH") or _git("log", "-1", "--format=%ct"))
     with tempfile.TemporaryDirectory(dir=DIST) as folder:
         base, libraries, program = layers = [Path(folder) / each for each in ("base", "libraries", "program")]
-        _unpack_python(base)
-        _install_libraries(libraries / LIBRARIES)
+        packages = _unpack_python(base)
+        lock = _install_libraries(libraries / LIBRARIES)
         _install_program(program / LIBRARIES)
         _compile(base, layers)
-        archive.write(
+        identity = archive.write(
             archive_path(),
             layers,
-            config(project_version(), _git("rev-parse", "HEAD")),
-            [f"{name}:{project_version()}"],
+            config(version, _git("rev-parse", "HEAD")),
+            [f"{name}:{version}"],
             machine=platform.machine(),
-            created=int(os.environ.get("SOURCE_DATE_EPOCH") or _git("log", "-1", "--format=%ct")),
+            created=created,
         )
+        image = sbom.Image(name, version, identity, created)
+        sbom.write(sbom_path(), image, [libraries / LIBRARIES, program / LIBRARIES], lock, packages)
     return archive_path()
 
 
-def _unpack_python(root: Path) -> None:
+def _unpack_python(root: Path) -> list[debian.Package]:
     """Debian's Python as its packages hold it: nothing is installed, so no package's scripts are needed."""
-    debian.unpack(root, PACKAGES, NOT_NEEDED)
+    packages = debian.unpack(root, PACKAGES, NOT_NEEDED)
     (root / "etc").mkdir(exist_ok=True)
     (root / "etc/passwd").write_text(f"root:x:0:0:root:/:\nnonroot:x:{USER}:{USER}:nonroot:/:\n")
     (root / "etc/group").write_text(f"root:x:0:\nnonroot:x:{USER}:\n")
+    return packages
 
 
-def _install_libraries(target: Path) -> None:
-    """The libraries that the operator imports, in the locked versions; not what develops or draws."""
-    wanted = target.parent / "wanted.txt"
+def _install_libraries(target: Path) -> sbom.Lock:
+    """The libraries that the operator imports, in the locked versions; not what develops or draws.
+
+    Returns which they are, with the files that they may be unpacked from.
+    """
+    wanted = target.parent / "pylock.toml"
     target.mkdir(parents=True)
-    lock = ["--constraint=requirements.lock", "--generate-hashes", "--no-annotate", "--no-header"]
     python = ["--python-version=3.11", f"--python-platform={platform.machine()}-unknown-linux-gnu"]
-    _uv("pip", "compile", "--quiet", *lock, *python, f"--output-file={wanted}", "pyproject.toml")
+    file = ["--format=pylock.toml", f"--output-file={wanted}"]
+    _uv("pip", "compile", "--quiet", "--constraint=requirements.lock", *python, *file, "pyproject.toml")
+    lock = tomllib.loads(wanted.read_text())
+    require_locked(lock)
     exactly = ["--require-hashes", "--only-binary=:all:", "--no-compile-bytecode", "--link-mode=copy"]
     _uv("pip", "install", "--quiet", *exactly, *python, f"--target={target}", f"--requirements={wanted}")
     wanted.unlink()
     _remove_how_it_was_installed(target)
+    return lock
+
+
+def require_locked(lock: sbom.Lock) -> None:
+    """Raise BuildError unless all wheels are of requirements.lock.
+
+    As a constraint it holds versions only, and the index may offer other files of them.
+    """
+    locked = set(re.findall(r"--hash=sha256:(\w+)", (ROOT / "requirements.lock").read_text()))
+    for package in lock["packages"]:
+        for wheel in package.get("wheels", ()):
+            if wheel["hashes"]["sha256"] not in locked:
+                raise BuildError(f"{wheel['url']} is not in requirements.lock: make lock")
 
 
 def _install_program(target: Path) -> None:
@@ -176,6 +209,7 @@ def main(name: str) -> None:
         click.echo(f"error: {problem}", err=True)
         sys.exit(1)
     click.echo(f"{made.relative_to(ROOT)}: {name}:{project_version()}, {made.stat().st_size / 1e6:.0f} MB")
+    click.echo(f"{sbom_path().relative_to(ROOT)}: what is in it")
 
 
 if __name__ == "__main__":

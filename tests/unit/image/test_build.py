@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from importlib.util import find_spec
+from typing import Any
 
+import pytest
 from image import build
+from image.run import BuildError
 
 CONFIG = build.config("1.2.3", "0123abc")
 
@@ -33,3 +36,19 @@ def test_no_package_brings_a_shell_or_an_installer() -> None:
 
 def test_the_archive_is_named_after_the_version_of_the_project() -> None:
     assert build.archive_path().name == f"firstresponder-{build.project_version()}-image.tar"
+
+
+def test_the_sbom_lies_beside_the_archive_under_its_name() -> None:
+    assert build.sbom_path() == build.archive_path().parent / f"{build.archive_path().stem}.cdx.json"
+
+
+def test_a_wheel_that_was_not_locked_is_refused_though_its_version_was() -> None:
+    lock = (build.ROOT / "requirements.lock").read_text()
+    known = re.findall(r"--hash=sha256:(\w+)", lock)[0]
+
+    def offered(digest: str) -> dict[str, Any]:
+        return {"packages": [{"wheels": [{"url": "https://example.com/it.whl", "hashes": {"sha256": digest}}]}]}
+
+    build.require_locked(offered(known))
+    with pytest.raises(BuildError, match=r"it\.whl is not in requirements\.lock"):
+        build.require_locked(offered("0" * 64))
