@@ -64,7 +64,7 @@ def check_kind() -> None:
     if (CGROUPS / "cgroup.controllers").exists():
         raise MissingError(
             "`make kind` knows control groups version 1 only, and this machine has version 2: use a kind of your own "
-            "(docs/install.md#without-a-cluster)"
+            "(docs/install-kind.md#with-docker)"
         )
     _require_programs(KIND_PROGRAMS)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from image.build import archive_path, sbom_path
 
 from firstresponder.api.reasons import EscalationReason
 from firstresponder.incident.machine import HANDLERS, TRANSITIONS
@@ -16,6 +17,12 @@ from tests.unit.incident.world import World
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+    ROOT / "host/README.md",
+    ROOT / "charts/firstresponder/README.md",
+    *sorted(DOCS.rglob("*.md")),
+]
 
 
 def test_the_state_diagram_shows_exactly_the_table_of_transitions() -> None:
@@ -52,10 +59,36 @@ def _anchors(path: Path) -> set[str]:
 
 
 def test_links_between_documents_lead_somewhere() -> None:
-    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "host" / "README.md", *DOCS.rglob("*.md")]:
+    for path in PAGES:
         for page, anchor in _links(path):
             assert page.exists(), f"{path.relative_to(ROOT)}: {page}"
             assert not anchor or anchor in _anchors(page), f"{path.relative_to(ROOT)}: {page.name}#{anchor}"
+
+
+def _code(path: Path) -> str:
+    """What a page shows as code, piece by piece."""
+    text = path.read_text()
+    blocks = re.findall(r"^```\w*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", text)])
+
+
+def test_what_documents_tell_people_to_make_is_a_target() -> None:
+    rules = re.findall(r"^([a-z][a-z0-9 -]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    targets = {target for rule in rules for target in rule.split()}
+    for path in PAGES:
+        told = set(re.findall(r"^make ([a-z][a-z0-9-]*)", _code(path), re.MULTILINE))
+        assert told <= targets, f"{path.relative_to(ROOT)}: {told - targets}"
+
+
+def test_files_that_make_image_leaves_have_the_names_that_documents_use() -> None:
+    made = {f"dist/{path.name}" for path in (archive_path(), sbom_path())}
+    for name in ("install.md", "install-kind.md"):
+        assert set(re.findall(r"\bdist/[\w.-]+", _code(DOCS / name))) == made, name
+
+
+def test_make_kind_prints_what_its_page_shows() -> None:
+    shown = re.findall(r"^\[ *[\d.]+ s\] (.+)$", _code(DOCS / "install-kind.md"), re.MULTILINE)
+    assert shown == re.findall(r'\bsay\("(.+)"\)', (ROOT / "tests/testbed/kind/local.py").read_text())
 
 
 def test_every_row_of_a_table_has_as_many_cells_as_its_header() -> None:

@@ -100,7 +100,7 @@ def test_a_kind_cluster_says_where_to_read_on_when_control_groups_are_too_new(
     monkeypatch.setattr(preflight, "CGROUPS", bare)
     line = first_line(capsys, "kind")
     assert "control groups version 1 only" in line
-    assert "docs/install.md#without-a-cluster" in line
+    assert "docs/install-kind.md#with-docker" in line
 
 
 def test_with_the_programs_and_old_control_groups_a_kind_cluster_can_be_had(
