@@ -66,15 +66,16 @@ class Keeper:
                 start_new_session=True,
             )
         (self.state / "pid").write_text(str(child.pid))
-        told = 0
-        while not self.ready.exists():
+        told, ready = 0, False
+        while not ready:
+            time.sleep(0.2)
+            ready = self.ready.exists()  # asked before the log is read, which then has all that was said
             text = log.read_text()
             click.echo(text[told:], nl=False)
             told = len(text)
-            if child.poll() is not None:
+            if not ready and child.poll() is not None:
                 click.echo(f"error: the cluster did not come up; its log is {log}", err=True)
                 sys.exit(1)
-            time.sleep(0.2)
         click.echo("\n" + self.ready.read_text())
 
     def down(self) -> bool:
