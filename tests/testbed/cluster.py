@@ -14,7 +14,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
@@ -70,12 +70,13 @@ _START_TIMEOUT = 60.0  # seconds; 3 are usual, a busy machine is slower
 class Cluster:
     """One running cluster. `Cluster.start` makes it; as a context manager it stops at the end."""
 
-    def __init__(self, programs: components.Components, state: Path) -> None:
+    def __init__(self, programs: components.Components, state: Path, options: Sequence[str] = ()) -> None:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.state = state.resolve()
         self._reserved = _reserved_port()
         self.port: int = self._reserved.getsockname()[1]
         self._programs = programs
+        self._options = options
         self._certificates = certificates.issue(self.state)
         self._authority = self._certificates.authority.read_text()
         self._tokens = {user: secrets.token_urlsafe(24) for user in _GROUPS}
@@ -88,16 +89,17 @@ class Cluster:
         """The namespace that the kubeconfigs written from now on are in."""
 
     @classmethod
-    def start(cls, state: Path) -> Cluster:
-        """A cluster with the project's manifests applied, ready for use.
+    def start(cls, state: Path, *, empty: bool = False, options: Sequence[str] = ()) -> Cluster:
+        """A cluster with the project's manifests applied, unless it is to be `empty`, ready for use.
 
-        `state` is a folder for this cluster alone. Raises MissingError without the
-        programs, TimeoutError when a program does not come up, with the end of its output.
+        `state` is a folder for this cluster alone; `options` are the API server's, in addition to ours. Raises
+        MissingError without the programs, TimeoutError when a program does not come up, with the end of its output.
         """
-        cluster = cls(components.ensure(), state)
+        cluster = cls(components.ensure(), state, options)
         try:
             cluster._wait_ready()
-            cluster.install()
+            if not empty:
+                cluster.install()
             cluster._start_controllers()  # after install: they learn the CRDs by reading, not by waiting
         except BaseException:
             cluster.stop()
@@ -353,6 +355,7 @@ class Cluster:
                 f"--service-account-signing-key-file={self._certificates.token_key}",
                 f"--audit-policy-file={self.state}/audit-policy.yaml",
                 f"--audit-log-path={self._audit_log}",
+                *self._options,
             ],
             self.state / "kube-apiserver.log",
             env=_GO,

@@ -35,6 +35,10 @@ def run(
     *arguments: str | Path, home: Path, environment: Mapping[str, str] | None = None, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
     """Run helm, with what it remembers in `home`. Raises AssertionError with its complaint if it fails and `check`."""
-    own = {"HELM_CACHE_HOME": str(home), "HELM_CONFIG_HOME": str(home), "HELM_DATA_HOME": str(home)}
     base = os.environ if environment is None else environment
-    return processes.run([ensure(), *arguments], {**base, **own}, check=check)
+    return processes.run([ensure(), *arguments], {**base, **homes(home)}, check=check)
+
+
+def homes(directory: Path) -> dict[str, str]:
+    """The variables that have helm remember what it does in a folder, and nowhere else."""
+    return dict.fromkeys(("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"), str(directory))

@@ -19,10 +19,15 @@ _forker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="testbed-forker")
 
 
 def run(
-    argv: Sequence[str | Path], env: Mapping[str, str], *, stdin: str = "", check: bool = True
+    argv: Sequence[str | Path],
+    env: Mapping[str, str],
+    *,
+    stdin: str = "",
+    check: bool = True,
+    cwd: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end. Raises AssertionError with its complaint when it fails and `check`."""
-    done = subprocess.run(argv, env=env, input=stdin, capture_output=True, text=True, check=False)
+    done = subprocess.run(argv, env=env, input=stdin, capture_output=True, text=True, check=False, cwd=cwd)
     if check and done.returncode:
         words = " ".join([Path(argv[0]).name, *map(str, argv[1:])])
         raise AssertionError(f"{words}: {done.stdout}{done.stderr}".strip())

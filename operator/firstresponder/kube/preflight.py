@@ -62,7 +62,7 @@ async def _missing_admission(client: Client) -> tuple[str, ...]:
         return ()
     return (
         "the cluster serves no ValidatingAdmissionPolicy, so nothing could hold the approvals: upgrade it to "
-        "Kubernetes 1.30 or newer",
+        "Kubernetes 1.30 or newer, and do not turn admissionregistration.k8s.io/v1 off (--runtime-config)",
     )
 
 
