@@ -144,7 +144,10 @@ class TestRefusingToStart:
         finally:
             cluster.install()
         assert status == 3
-        assert "the kind EscalationPolicy is not served: kubectl apply --server-side --filename crds/" in log
+        assert (
+            "the kind EscalationPolicy is not served: kubectl apply --server-side --force-conflicts --filename crds/"
+            in log
+        )
 
     def test_without_an_api_server_it_ends_at_once_so_that_it_is_started_again(
         self, cluster: Cluster, namespace: str, tmp_path: Path

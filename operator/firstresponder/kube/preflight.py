@@ -13,7 +13,7 @@ from firstresponder.kube.errors import NotFound
 from firstresponder.kube.permissions import OPERATOR_NAMESPACE, OPERATOR_USER, access_reviews
 
 _AT_ONCE: Final = 16
-_APPLY_CRDS: Final = "kubectl apply --server-side --filename crds/"
+_APPLY_CRDS: Final = "kubectl apply --server-side --force-conflicts --filename crds/"  # a release may own them
 _APPLY_CLUSTER: Final = "kubectl apply --server-side --filename deploy/"
 
 
