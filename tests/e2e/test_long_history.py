@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 from benchmarks.restart import fill
 
@@ -15,7 +13,6 @@ from tests.testbed.cluster import OPERATOR
 _ENDED = 1000
 _LINKED = 200
 _MORE = 50
-_AT_ONCE = 8
 
 
 @pytest.mark.slow
@@ -38,15 +35,8 @@ def test_all_end_none_twice_and_those_that_ended_before_cost_nothing(scene: Scen
     assert len(truth.claims(scene.host)) == 1
     assert truth.starts(scene.host) == 2
     assert about_those_that_ended(scene) == filled
-    remove(scene, _ENDED)  # they are no records that anybody would read
-
-
-def remove(scene: Scene, number: int) -> None:
-    def removed(which: int) -> None:
-        scene.cluster.api().delete(scene.stage.path("incidents", f"ended-{which}"))
-
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(removed, range(number)))
+    # They are no records that anybody would read.
+    scene.stage.remove_incidents(f"ended-{each}" for each in range(_ENDED))
 
 
 def about_those_that_ended(scene: Scene) -> int:

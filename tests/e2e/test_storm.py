@@ -95,17 +95,14 @@ def test_a_storm_on_a_frozen_host_delays_no_incident_of_another(scenes: Scenes) 
                 alert = {"name": "Unhealthy", "labels": {"instance": name}}
                 scene.stage.open_incident(name, type="Unhealthy", alert=alert)
 
-            def removed(name: str) -> None:
-                scene.cluster.api().delete(scene.stage.path("incidents", name))
-
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 list(pool.map(opened, names))
-                target = [{"role": "target", "name": other.name}]
-                incident = scene.stage.open_incident("other", type="Unhealthy", hosts=target)
-                scene.stage.wait_for_phase(incident, "AwaitingApproval")
-                # Had it waited for a place like them, all that had one would have come to their time-outs first.
-                assert sum(scene.stage.ended(name) for name in names) < len(names) / 2
-                list(pool.map(removed, names))  # each would take its time-outs
+            target = [{"role": "target", "name": other.name}]
+            incident = scene.stage.open_incident("other", type="Unhealthy", hosts=target)
+            scene.stage.wait_for_phase(incident, "AwaitingApproval")
+            # Had it waited for a place like them, all that had one would have come to their time-outs first.
+            assert sum(scene.stage.ended(name) for name in names) < len(names) / 2
+            scene.stage.remove_incidents(names)  # each would take its time-outs
         finally:
             scene.host.thaw()
 

@@ -7,7 +7,8 @@ incidents, and reviews requests as the person named, by the same path as any use
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ RUNBOOKS = ROOT / "runbooks"
 HIGH_CPU = RUNBOOKS / "high-cpu.yaml"
 OPERATOR_NAMESPACE = "first-responder"
 _GROUP = "/apis/firstresponder.dev/v1alpha1"
+_AT_ONCE = 8
 
 
 def quick(runbook: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,6 +147,15 @@ class Stage:
 
     def patch_incident(self, name: str, *, user: str = ALICE, **spec: Any) -> None:
         self.cluster.api(user).patch(self.path("incidents", name), {"spec": spec})
+
+    def remove_incidents(self, names: Iterable[str]) -> None:
+        """Delete many incidents, some at the same time."""
+
+        def removed(name: str) -> None:
+            self.cluster.api().delete(self.path("incidents", name))
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(removed, names))
 
     def review(self, name: str, verdict: str = "Approved", *, user: str = ALICE, comment: str | None = None) -> None:
         """Review an ApprovalRequest as `user`, by a plain merge patch."""
