@@ -218,6 +218,15 @@ def operators_pod(manifests: list[Manifest]) -> tuple[dict[str, Any], list[str]]
     return pod, [each for each in pod["containers"][0]["args"] if "archive" in each]
 
 
+def test_only_whoever_may_read_the_metrics_reaches_the_pod(render: Render) -> None:
+    [policy] = of_kind("NetworkPolicy", render())
+    assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in policy["spec"]
+    peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    [policy] = of_kind("NetworkPolicy", render(networkPolicy={"metricsFrom": [peer]}))
+    assert policy["spec"]["ingress"] == [{"from": [peer], "ports": [{"protocol": "TCP", "port": "health"}]}]
+
+
 def test_the_archives_volume_is_where_the_operator_writes_and_it_may(render: Render) -> None:
     pod, arguments = operators_pod(render(archive=FILE))
     assert arguments == ["--archive=file:///var/lib/firstresponder/archive"]

@@ -16,8 +16,13 @@ Each replica serves `/metrics` for Prometheus on its health port, 8080 in the po
 bounded: no host, service, user or incident is among them. A counter ends in `_total`; a histogram has `_count`, `_sum`
 and `_bucket`. Metrics of the process itself (`process_*`, `python_*`) are there too.
 
-The chart's network policy lets nobody but the kubelet reach the operator's pod: allow your Prometheus by a policy of
-your own, or turn it off with `networkPolicy.enabled=false`.
+The chart's network policy lets nobody but the kubelet reach the operator's pod. Let your Prometheus in, by the
+namespace where it runs:
+
+```yaml
+networkPolicy:
+  metricsFrom: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]
+```
 """
 _SSH_FAILS = 'firstresponder_ssh_seconds_count{what="connect",outcome!="Answered"}'
 _QUESTIONS = (
