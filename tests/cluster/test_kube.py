@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from firstresponder.kube.credentials import ALLOWED_NAMESPACES, Credentials, Cre
 from firstresponder.kube.errors import ApiError, Conflict, Forbidden, NotFound, Unreachable
 from firstresponder.kube.events import Events
 from firstresponder.kube.gate import ApprovalGate
-from firstresponder.kube.permissions import OPERATOR_USER, POLICY_NAME
+from firstresponder.kube.permissions import OPERATOR, OPERATOR_USER, POLICY_NAME, Permission, Scope
 from firstresponder.kube.resources import Resources, path_of
 from firstresponder.kube.revisions import OWNERS, Revisions
 from firstresponder.runbooks.models import Runbook
@@ -37,6 +37,11 @@ from tests.testbed.stage import Stage, shipped
 
 NOW = datetime(2026, 3, 14, 3, 7, 12, 345678, tzinfo=UTC)
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+GRANTED_OTHERWISE = {
+    "leases",  # tests/testbed/leases.yaml
+    "selfsubjectreviews",  # by Kubernetes, to everybody
+    "selfsubjectaccessreviews",
+}
 
 
 @pytest.fixture
@@ -70,6 +75,15 @@ def restore_policy(cluster: Cluster) -> None:
         with suppress(testbed_api.ApiError):
             cluster.api().delete(f"{ADMISSION}/{resource}/{POLICY_NAME}")
     cluster.install()
+
+
+async def once(asked: Callable[[], Awaitable[tuple[str, ...]]], holds: Callable[[tuple[str, ...]], bool]) -> Any:
+    """The answer once it is as expected: the API server takes a moment to go by changed roles."""
+    for _ in range(300):
+        if holds(answer := await asked()):
+            return answer
+        await asyncio.sleep(0.05)
+    raise AssertionError(answer)
 
 
 class TestRequests:
@@ -374,6 +388,35 @@ class TestPreflight:
             f"kubectl apply --server-side --namespace {name} --filename deploy/watched-namespace/"
         )
         cluster.api().delete(f"/api/v1/namespaces/{name}")
+
+    @pytest.mark.parametrize(
+        "permission",
+        [each for each in OPERATOR if each.resource not in GRANTED_OTHERWISE],
+        ids=lambda each: f"{'-'.join(each.verbs)} {each.resource}",
+    )
+    async def test_a_rule_that_is_taken_away_is_named_verb_by_verb(
+        self, client: Client, cluster: Cluster, namespace: str, permission: Permission
+    ) -> None:
+        role, where = {
+            Scope.CLUSTER: ("clusterroles/firstresponder-operator-cluster", ""),
+            Scope.WATCHED: ("clusterroles/firstresponder-operator", f" in namespace {namespace}"),
+            Scope.OPERATOR: (
+                "namespaces/first-responder/roles/firstresponder-operator",
+                " in namespace first-responder",
+            ),
+        }[permission.scope]
+        path = f"/apis/rbac.authorization.k8s.io/v1/{role}"
+        rules = cluster.api().get(path)["rules"]
+        what = " ".join([permission.resource, *permission.names])
+        try:
+            cluster.api().patch(path, {"rules": [each for each in rules if each != permission.rule()]})
+            found = await once(lambda: preflight.missing(client, [namespace]), lambda found: found != ())
+        finally:
+            cluster.api().patch(path, {"rules": rules})
+        assert [each.partition(":")[0] for each in found] == [
+            f"may not {verb} {what}{where}" for verb in permission.verbs
+        ]
+        await once(lambda: preflight.missing(client, [namespace]), lambda found: found == ())
 
     async def test_other_credentials_than_the_operators_are_refused(self, cluster: Cluster, namespace: str) -> None:
         kubeconfig = cluster.state / "admin-token-file.kubeconfig"
