@@ -165,11 +165,8 @@ class TestStatus:
 
 class TestRevisions:
     @pytest.fixture
-    async def runbook(self, client: Client, stage: Stage) -> Runbook:
-        stage.apply(shipped())
-        found = await Resources(client).get(Runbook, stage.namespace, "high-cpu")
-        assert found is not None
-        return found
+    def runbook(self, stage: Stage) -> Runbook:
+        return Runbook.model_validate(stage.apply(shipped()))
 
     @pytest.fixture
     async def spec(self, runbook: Runbook, stage: Stage) -> dict[str, Any]:

@@ -60,21 +60,22 @@ class Permission:
         return {"apiGroups": [self.group], "resources": [self.resource], **names, "verbs": list(self.verbs)}
 
 
-_READ = ("get", "list", "watch")
+_FOLLOW = ("list", "watch")
+_READ = ("get", *_FOLLOW)
 
 OPERATOR: Final[tuple[Permission, ...]] = (
     Permission(Scope.WATCHED, GROUP, "incidents", _READ),
     Permission(Scope.WATCHED, GROUP, "incidents/status", ("patch",)),
-    Permission(Scope.WATCHED, GROUP, "runbooks", _READ),
+    Permission(Scope.WATCHED, GROUP, "runbooks", _FOLLOW),
     Permission(Scope.WATCHED, GROUP, "runbooks/status", ("patch",)),
-    Permission(Scope.WATCHED, GROUP, "triageplaybooks", _READ),
+    Permission(Scope.WATCHED, GROUP, "triageplaybooks", _FOLLOW),
     Permission(Scope.WATCHED, GROUP, "triageplaybooks/status", ("patch",)),
-    Permission(Scope.WATCHED, GROUP, "hosts", _READ),
+    Permission(Scope.WATCHED, GROUP, "hosts", _FOLLOW),
     Permission(Scope.WATCHED, GROUP, "hosts/status", ("patch",)),
-    Permission(Scope.WATCHED, GROUP, "actionclasses", _READ),
-    Permission(Scope.WATCHED, GROUP, "escalationpolicies", _READ),
+    Permission(Scope.WATCHED, GROUP, "actionclasses", _FOLLOW),
+    Permission(Scope.WATCHED, GROUP, "escalationpolicies", _FOLLOW),
     Permission(Scope.WATCHED, GROUP, "approvalrequests", (*_READ, "create")),
-    Permission(Scope.WATCHED, GROUP, "approvalrequests/status", ("get", "patch")),
+    Permission(Scope.WATCHED, GROUP, "approvalrequests/status", ("patch",)),
     Permission(Scope.WATCHED, GROUP, "approvalrequests", ("patch",), (SELFTEST_NAME,)),
     Permission(Scope.WATCHED, "apps", "controllerrevisions", ("get", "create", "patch")),
     Permission(Scope.WATCHED, "events.k8s.io", "events", ("create",)),
