@@ -15,7 +15,7 @@ from tests.testbed.kind.cluster import KindCluster
 from tests.testbed.stage import Stage
 
 WATCHED = "prod"
-_NUMBERS = itertools.count(3)
+_NUMBERS = itertools.count(11)  # the lower ones are those of tests/testbed/surroundings.py
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,7 @@ def hosts(hosts: Hosts, kind: KindCluster) -> Hosts:
 @pytest.fixture
 def host(hosts: Hosts, stage: Stage) -> Iterator[Host]:
     """A prepared and registered host of its own for a test: what one did to it would count against the next."""
-    started = hosts.start(f"api-gateway-0{next(_NUMBERS)}")
+    started = hosts.start(f"api-gateway-{next(_NUMBERS)}")
     stage.add_host(started)
     yield started
     started.stop()
