@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.testbed.api import Api
+from tests.testbed.processes import wait_until
 
 OPERATOR = "system:serviceaccount:first-responder:operator"
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
@@ -54,6 +58,16 @@ class Request:
     def target(self) -> str:
         """`incidents/status` for a subresource, else `incidents`."""
         return f"{self.resource}/{self.subresource}" if self.subresource else self.resource
+
+
+def wait_until_written(log: Path, api: Api) -> None:
+    """Wait until every request answered before the call is in the log.
+
+    The record of a request may be written just after its answer, so a marker write of our own is waited for.
+    """
+    marker = f"audit-marker-{secrets.token_hex(6)}"
+    api.create("/api/v1/namespaces", {"metadata": {"name": marker}}, dryRun="All")
+    wait_until(lambda: marker in log.read_text(), 60, "the audit log's marker")
 
 
 def requests(log: Path) -> Iterator[Request]:

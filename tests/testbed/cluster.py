@@ -281,14 +281,8 @@ class Cluster:
         return [each for each in self.requests(namespace=namespace, user=user) if each.is_write]
 
     def requests(self, *, namespace: str | None = None, user: str | None = None) -> list[Request]:
-        """All writes and the reads of the operator that were recorded so far, in order.
-
-        Complete for every request answered before the call: the record of a request may be
-        written just after its answer, so a marker write of our own is waited for first.
-        """
-        marker = f"audit-marker-{secrets.token_hex(6)}"
-        self.api().create("/api/v1/namespaces", {"metadata": {"name": marker}}, dryRun="All")
-        wait_until(lambda: marker in self._audit_log.read_text(), 60, "the audit log's marker")
+        """All writes and the reads of the operator that were answered before the call, in order."""
+        audit.wait_until_written(self._audit_log, self.api())
         return [
             each
             for each in audit.requests(self._audit_log)

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from tests.testbed import components, helm, processes
+from tests.testbed import audit, components, helm, processes
 from tests.testbed.api import Api
+from tests.testbed.audit import Request
 from tests.testbed.cluster import ADMIN, ALICE, DANA, MALLORY
 from tests.testbed.hosts import Hosts
 from tests.testbed.kind import node_image, programs
@@ -24,6 +25,19 @@ ROOT = Path(__file__).parents[3]
 CONFIG = ROOT / "kind-config.yaml"
 GROUPS = {ALICE: ["oncall"], DANA: ["dba"], MALLORY: []}
 START_TIMEOUT = "180s"
+AUDIT = "/audit"
+"""Where the node and the API server in it see the folder of the audit log."""
+_AUDITED = {
+    "group": "kubeadm.k8s.io",
+    "version": "v1beta4",
+    "kind": "ClusterConfiguration",
+    # kind gives the API server arguments of its own, so ours are added to them.
+    "patch": f"""\
+- {{op: add, path: /apiServer/extraArgs/-, value: {{name: audit-policy-file, value: {AUDIT}/policy.yaml}}}}
+- {{op: add, path: /apiServer/extraArgs/-, value: {{name: audit-log-path, value: {AUDIT}/log}}}}
+- {{op: add, path: /apiServer/extraVolumes, value: [{{name: audit, hostPath: {AUDIT}, mountPath: {AUDIT}}}]}}
+""",
+}
 
 
 class KindCluster:
@@ -65,6 +79,11 @@ class KindCluster:
     def on_control_plane(self, *command: str) -> str:
         """What a program prints that is run on the control plane's node."""
         return self.docker.run("exec", self._control_plane, *command).stdout
+
+    def requests(self, user: str) -> list[Request]:
+        """All that one user asked of the API server before the call, as in tests/testbed/audit.py."""
+        audit.wait_until_written(self._audit / "log", self.api())
+        return [each for each in audit.requests(self._audit / "log") if each.user == user]
 
     def join(self, hosts: Hosts) -> None:
         """Let pods reach hosts of the testbed, whose network then sees Docker's own address."""
@@ -124,9 +143,18 @@ class KindCluster:
         return helm.run(*arguments, home=self.directory / "helm", environment=self.environment(), check=check)
 
     def _create(self) -> None:
-        """As kind-config.yaml says, but reached where Docker is: its loopback is not this machine's."""
+        """As kind-config.yaml says, but reached where Docker is (its loopback is not this machine's), and audited."""
         self._kind("delete", "cluster", f"--name={self.name}")  # of a run that could not end in good order
-        config = {**self._config, "networking": {"apiServerAddress": self.docker.address, "apiServerPort": 6443}}
+        self._audit.mkdir(exist_ok=True)
+        (self._audit / "policy.yaml").write_text(audit.POLICY)
+        [control_plane, *workers] = self._config["nodes"]
+        shared = {"hostPath": str(self._audit.resolve()), "containerPath": AUDIT}
+        config = {
+            **self._config,
+            "networking": {"apiServerAddress": self.docker.address, "apiServerPort": 6443},
+            "nodes": [{**control_plane, "extraMounts": [shared]}, *workers],
+            "kubeadmConfigPatchesJSON6902": [_AUDITED],
+        }
         file = self.directory / "kind-config.yaml"
         file.write_text(yaml.safe_dump(config))
         said = [f"--config={file}", f"--image={node_image.name()}", f"--kubeconfig={self._admin}"]
@@ -145,6 +173,10 @@ class KindCluster:
                 if other != node["metadata"]["name"]:
                     route = ["ip", "route", "replace", node["spec"]["podCIDR"], "via", address]
                     self.docker.run("exec", other, *route)
+
+    @property
+    def _audit(self) -> Path:
+        return self.directory / "audit"
 
     @property
     def _admin(self) -> Path:
