@@ -18,14 +18,20 @@ from tests.testbed.processes import wait_until
 LEDGER = "/var/lib/firstresponder/claims"
 
 
-class Sent:
-    """An order under way, sent from a thread of its own."""
+def wait_until_it_runs(wire: Wire, order: Order, runs: Runs) -> None:
+    """A unit is active before its program has done anything."""
+    wait_until(lambda: wire.status(order).state == "running", 60, "the order runs")
+    wait_until(lambda: runs.count() == 1, 60, "its action writes its line")
 
-    def __init__(self, wire: Wire, order: Order) -> None:
+
+class Sent:
+    """An order under way, sent from a thread of its own; its action has begun to run."""
+
+    def __init__(self, wire: Wire, order: Order, runs: Runs) -> None:
         self._answers: list[Answer] = []
         self._thread = threading.Thread(target=lambda: self._answers.append(wire.act(order.text)))
         self._thread.start()
-        wait_until(lambda: wire.status(order).state == "running", 60, "the order runs")
+        wait_until_it_runs(wire, order, runs)
 
     def answer(self) -> Answer:
         self._thread.join()
@@ -229,7 +235,7 @@ def test_of_a_seal_and_an_order_that_race_exactly_one_wins(wire: Wire, runs: Run
 def test_while_one_order_runs_another_is_refused_unclaimed(host: Host, wire: Wire, runs: Runs) -> None:
     runs.hold()
     first, second = wire.order("hold").but(timeout=77), wire.order("note", "second")
-    sent = Sent(wire, first)
+    sent = Sent(wire, first, runs)
     limit = ["systemctl", "show", "--value", "--property=TimeoutStartUSec", f"fr-{first.id}.service"]
     assert host.run(limit).stdout == "1min 17s\n"
     assert wire.act(second.text).refused == "busy"
@@ -246,7 +252,7 @@ def test_while_systemd_does_not_answer_an_order_that_runs_is_not_called_dead(
 ) -> None:
     runs.hold()
     order = wire.order("hold")
-    sent = Sent(wire, order)
+    sent = Sent(wire, order, runs)
     sockets = ("/run/systemd/private", "/run/dbus/system_bus_socket")
     for socket in sockets:
         host.run(["mv", socket, f"{socket}.away"])
@@ -288,7 +294,7 @@ def test_an_action_that_another_administrator_ended_is_recorded_so(
     host: Host, wire: Wire, runs: Runs, command: list[str], result: tuple[str, str, str]
 ) -> None:
     order = wire.order("linger", "4242")
-    sent = Sent(wire, order)
+    sent = Sent(wire, order, runs)
     host.run(["systemctl", *command, f"fr-{order.id}.service"])
     fields = sent.answer().fields
     assert fields["state"] == "finished"
@@ -441,7 +447,7 @@ def test_a_claim_that_fails_for_want_of_room_in_run_keeps_the_room_on_disk(host:
 def test_a_disk_that_fills_during_the_action_does_not_lose_its_result(host: Host, wire: Wire, runs: Runs) -> None:
     runs.hold()
     order = wire.order("hold")
-    sent = Sent(wire, order)
+    sent = Sent(wire, order, runs)
     host.fill_disk()
     try:
         runs.let_go()
@@ -474,7 +480,7 @@ def test_claims_outlive_what_is_in_memory(host: Host, wire: Wire, runs: Runs) ->
 def test_a_power_cut_in_mid_action_leaves_a_claim_and_no_replay(host: Host, wire: Wire, runs: Runs) -> None:
     order = wire.order("linger", "4242")
     threading.Thread(target=wire.act, args=[order.text], daemon=True).start()
-    wait_until(lambda: wire.status(order).state == "running", 60, "the order runs")
+    wait_until_it_runs(wire, order, runs)
     host.reboot(hard=True)
     wire.disconnect()
     answer = wire.status(order)
@@ -488,7 +494,7 @@ def test_a_power_cut_in_mid_action_leaves_a_claim_and_no_replay(host: Host, wire
 def test_an_orderly_reboot_in_mid_action_is_recorded_and_not_replayed(host: Host, wire: Wire, runs: Runs) -> None:
     order = wire.order("linger", "4242")
     threading.Thread(target=wire.act, args=[order.text], daemon=True).start()
-    wait_until(lambda: wire.status(order).state == "running", 60, "the order runs")
+    wait_until_it_runs(wire, order, runs)
     host.reboot()
     wire.disconnect()
     answer = wire.status(order)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 from typing import Any
@@ -83,6 +84,22 @@ def test_its_container_has_no_shell_no_rights_and_nothing_to_write_to(kind: Kind
     assert "Read-only file system" in python(kind, "open('/usr/x', 'w')").stderr
     status = python(kind, "print(open('/proc/self/status').read())").stdout
     assert {"CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1"} <= set(status.splitlines())
+
+
+def test_it_holds_no_token_but_one_that_is_good_as_long_as_its_pod(kind: KindCluster) -> None:
+    program = (
+        "import os, sys\n"
+        "for folder, below, files in os.walk('/'):\n"
+        "    below[:] = [each for each in below if folder != '/' or each not in ('proc', 'sys')]\n"
+        "    if 'token' in files:\n"
+        "        print(open(os.path.join(folder, 'token')).read())\n"
+    )
+    [token] = python(kind, program).stdout.split()
+    payload = token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    assert claims["sub"] == "system:serviceaccount:first-responder:operator"
+    bound = claims["kubernetes.io"]["pod"]["name"]
+    assert bound in {pod["metadata"]["name"] for pod in pods(kind)}
 
 
 def test_an_incident_that_no_runbook_is_for_is_escalated(stage: Stage) -> None:

@@ -203,7 +203,7 @@ class Stage:
     def ended(self, incident: str) -> bool:
         return self.phase(incident) in {"Resolved", "Escalated"}
 
-    def wait_for_phase(self, incident: str, phase: str, timeout: float = 120.0) -> dict[str, Any]:
+    def wait_for_phase(self, incident: str, phase: str, timeout: float = 180.0) -> dict[str, Any]:
         """The status once the incident is in `phase`. Fails at once when it ended in another one."""
 
         def there() -> bool:
@@ -216,7 +216,7 @@ class Stage:
         self.wait(there, f"{incident} to be {phase}", timeout)
         return self.status(incident)
 
-    def wait_until_ended(self, incident: str, timeout: float = 120.0) -> dict[str, Any]:
+    def wait_until_ended(self, incident: str, timeout: float = 180.0) -> dict[str, Any]:
         self.wait(lambda: self.ended(incident), f"{incident} to end", timeout)
         return self.status(incident)
 
@@ -230,8 +230,11 @@ class Stage:
         self.wait(lambda: bool(told()), f"an Event {reason}")
         return told()
 
-    def wait(self, condition: Callable[[], bool], what: str, timeout: float = 60.0) -> None:
-        """Wait until `condition` is true. Raises TimeoutError that says `what` was waited for."""
+    def wait(self, condition: Callable[[], bool], what: str, timeout: float = 180.0) -> None:
+        """Wait until `condition` is true. Raises TimeoutError that says `what` was waited for.
+
+        A minute is usual for the slowest, and a machine that has much else to do takes three.
+        """
         wait_until(condition, timeout, what)
 
 
