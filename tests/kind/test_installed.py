@@ -88,13 +88,13 @@ def test_its_container_has_no_shell_no_rights_and_nothing_to_write_to(kind: Kind
 
 def test_it_holds_no_token_but_one_that_is_good_as_long_as_its_pod(kind: KindCluster) -> None:
     program = (
-        "import os, sys\n"
+        "import os\n"
         "for folder, below, files in os.walk('/'):\n"
         "    below[:] = [each for each in below if folder != '/' or each not in ('proc', 'sys')]\n"
         "    if 'token' in files:\n"
         "        print(open(os.path.join(folder, 'token')).read())\n"
     )
-    [token] = python(kind, program).stdout.split()
+    [token] = set(python(kind, program).stdout.split())
     payload = token.split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     assert claims["sub"] == "system:serviceaccount:first-responder:operator"
