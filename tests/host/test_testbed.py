@@ -29,12 +29,15 @@ def test_two_hosts_share_nothing_that_tells_hosts_apart(hosts: Hosts, host: Host
 def test_hosts_reach_each_other_and_this_machine_forwards_nothing_for_it(hosts: Hosts, host: Host) -> None:
     forwarding = Path("/proc/sys/net/ipv4/ip_forward").read_text()
     other = hosts.start("api-gateway-04", service=None, prepared=False)
-    ping = ["ping", "-c", "1", "-W", "5", host.address]
-    assert other.run(ping).returncode == 0
+
+    def reached() -> bool:
+        return other.run(["ping", "-c", "1", "-W", "1", host.address], check=False).returncode == 0
+
+    wait_until(reached, 30, "a ping to be answered")  # a busy machine loses one now and then
     host.cut()
-    assert other.run(["ping", "-c", "1", "-W", "1", host.address], check=False).returncode == 1
+    assert not reached()
     host.restore()
-    assert other.run(ping).returncode == 0
+    wait_until(reached, 30, "a ping to be answered again")
     other.stop()
     assert Path("/proc/sys/net/ipv4/ip_forward").read_text() == forwarding
 
