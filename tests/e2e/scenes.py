@@ -7,6 +7,7 @@ its own end. Such tests take no other fixture, and leave the cluster as it is fo
 
 from __future__ import annotations
 
+import copy
 import inspect
 import json
 import re
@@ -32,6 +33,14 @@ from tests.testbed.stage import RUNBOOKS, Stage, quick, shipped
 AT_ONCE = 3
 """Enough to fill the waiting of one with the work of others, beside what other test files do meanwhile."""
 RUNBOOK: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("unhealthy.yaml").read_text())
+
+
+def patient(interval: str) -> dict[str, Any]:
+    """RUNBOOK with an interval between two looks, and much time to verify: many incidents are looked at on a busy
+    machine, and nobody looks while nobody leads."""
+    changed = copy.deepcopy(RUNBOOK)
+    changed["spec"]["verify"] |= {"interval": interval, "window": interval, "timeout": "10m"}
+    return changed
 
 
 def plays(item: pytest.Item) -> TypeGuard[pytest.Function]:

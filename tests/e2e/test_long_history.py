@@ -6,8 +6,8 @@ import pytest
 from benchmarks.restart import fill
 
 from tests.e2e import truth
-from tests.e2e.scenes import RUNBOOK, Scene
-from tests.e2e.test_storm import open_all, patient, storm
+from tests.e2e.scenes import Scene, patient
+from tests.e2e.test_storm import open_all, storm
 from tests.testbed.cluster import OPERATOR
 
 _ENDED = 1000
@@ -21,7 +21,7 @@ def test_all_end_none_twice_and_those_that_ended_before_cost_nothing(scene: Scen
     fill(scene.stage, _ENDED)
     filled = about_those_that_ended(scene)
     scene.operator()
-    scene.stage.add_runbook(patient(RUNBOOK))
+    scene.stage.add_runbook(patient("5s"))
     scene.host.degrade()
     names = storm(scene, _LINKED)
     (asking,) = [name for name in names if scene.stage.status(name).get("approvalRequestRef")]

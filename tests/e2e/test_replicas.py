@@ -6,17 +6,15 @@ half of these tests do without it: what they show is held by preconditions and b
 
 from __future__ import annotations
 
-import copy
 import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
 from tests.e2e import truth
-from tests.e2e.scenes import RUNBOOK, Scene, Scenes
+from tests.e2e.scenes import RUNBOOK, Scene, Scenes, patient
 from tests.testbed.operator import Operator
 
 LEASE_LOST = 4
@@ -202,10 +200,7 @@ def test_a_storm_ends_well_while_replicas_are_killed_frozen_and_stopped_in_turn(
     number = 200
     with scenes.open() as scene:
         replicas = [scene.operator(lease=scene.namespace) for _ in range(2)]
-        runbook = copy.deepcopy(RUNBOOK)
-        # Nobody looks while nobody leads, so there is time for it.
-        runbook["spec"]["verify"] |= {"interval": "5s", "window": "5s", "timeout": "10m"}
-        scene.stage.add_runbook(runbook)
+        scene.stage.add_runbook(patient("5s"))
         hosts = [scene.host, scene.hosts.start("api-gateway-04")]
         scene.stage.add_host(hosts[1])
         for host in hosts:
@@ -224,7 +219,7 @@ def test_a_storm_ends_well_while_replicas_are_killed_frozen_and_stopped_in_turn(
         ways = ["kill", "freeze", "stop", "kill", "freeze"]
         while not over():
             scene.stage.wait(lambda: any(each.leads for each in replicas) or over(), "a leader", 120)
-            approve_all(scene)
+            scene.stage.approve_all()
             time.sleep(LEADS_FOR)
             leaders = [each for each in replicas if each.leads]
             if leaders and ways:
@@ -234,7 +229,7 @@ def test_a_storm_ends_well_while_replicas_are_killed_frozen_and_stopped_in_turn(
         for host in hosts:
             assert len(truth.claims(host)) == 1
             assert truth.starts(host) == 2
-        assert all_were_approved(scene, [truth.claims(host)[0] for host in hosts])
+        assert {truth.claims(host)[0] for host in hosts} <= scene.stage.approved_attempts()
 
 
 def harm(scene: Scene, leader: Operator, way: str) -> None:
@@ -248,26 +243,3 @@ def harm(scene: Scene, leader: Operator, way: str) -> None:
     else:
         leader.stop()
     leader.start()
-
-
-def approve_all(scene: Scene) -> None:
-    """As somebody on call: whatever waits for it."""
-    for request in requests(scene):
-        if not request["spec"].get("reviews") and request["spec"]["incidentRef"]["uid"] != "none":
-            scene.stage.review(request["metadata"]["name"])
-
-
-def all_were_approved(scene: Scene, attempts: list[str]) -> bool:
-    """Whether each attempt on a host belongs to a request that was approved."""
-    approved = {
-        attempt
-        for request in requests(scene)
-        if request["spec"].get("reviews")
-        for attempt in request.get("status", {}).get("attemptIds", ())
-    }
-    return set(attempts) <= approved
-
-
-def requests(scene: Scene) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = scene.cluster.api().get(scene.stage.path("approvalrequests"))["items"]
-    return found

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from tests.e2e import truth
-from tests.e2e.scenes import RUNBOOK, Scene, Scenes
+from tests.e2e.scenes import RUNBOOK, Scene, Scenes, patient
 from tests.testbed.cluster import OPERATOR
 
 _AT_ONCE = 8
@@ -21,13 +19,6 @@ def storm(scene: Scene, number: int) -> list[str]:
     open_all(scene, names)
     scene.stage.wait(lambda: all(is_judged(scene, name) for name in names), "all of them to be judged", 180)
     return names
-
-
-def patient(runbook: dict[str, Any]) -> dict[str, Any]:
-    """The runbook with enough time between two looks for so many incidents to be looked at on a busy machine."""
-    changed = copy.deepcopy(runbook)
-    changed["spec"]["verify"] |= {"interval": "5s", "window": "5s", "timeout": "10m"}
-    return changed
 
 
 def open_all(scene: Scene, names: Iterable[str]) -> None:
@@ -47,7 +38,7 @@ def test_a_storm_is_one_question_one_approval_and_one_action(scenes: Scenes) -> 
     number = 40
     with scenes.open() as scene:
         scene.operator()
-        scene.stage.add_runbook(patient(RUNBOOK))
+        scene.stage.add_runbook(patient("5s"))
         scene.host.degrade()
         names = storm(scene, number)
         asking = [name for name in names if scene.stage.status(name).get("approvalRequestRef")]

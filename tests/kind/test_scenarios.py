@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.e2e.scenes import RUNBOOK
+from tests.e2e.scenes import RUNBOOK, patient
 from tests.e2e.test_playbook import PLAYBOOK
 from tests.e2e.truth import actions, assert_nothing_ran, claims, invocation, starts
 from tests.kind.test_installed import leader, report
@@ -25,13 +24,6 @@ STORM = 30
 
 def target(host: Host) -> list[dict[str, str]]:
     return [{"role": "target", "name": host.name}]
-
-
-def unhurried(verify: str) -> dict[str, Any]:
-    """The runbook, so that verification takes some seconds, and may take long while nobody leads."""
-    changed = copy.deepcopy(RUNBOOK)
-    changed["spec"]["verify"] |= {"interval": verify, "window": verify, "timeout": "10m"}
-    return changed
 
 
 def approve(stage: Stage, incident: str) -> None:
@@ -122,7 +114,7 @@ def while_verifying(kind: KindCluster, stage: Stage, host: Host) -> str:
 def test_a_leader_killed_in_a_phase_costs_no_second_restart(
     kind: KindCluster, stage: Stage, host: Host, killed: Callable[[KindCluster, Stage, Host], str]
 ) -> None:
-    stage.add_runbook(unhurried("8s"))
+    stage.add_runbook(patient("8s"))
     host.degrade()
     incident = killed(kind, stage, host)
     status = stage.wait_for_phase(incident, "Resolved", 180)
@@ -135,7 +127,7 @@ def test_a_leader_killed_in_a_phase_costs_no_second_restart(
 
 def test_a_storm_ends_well_while_replicas_are_killed_in_turn(kind: KindCluster, stage: Stage, hosts: Hosts) -> None:
     pool = [hosts.start(f"storm-0{number}") for number in (1, 2)]
-    stage.add_runbook(unhurried("5s"))
+    stage.add_runbook(patient("5s"))
     for host in pool:
         stage.add_host(host)
         host.degrade()
@@ -143,7 +135,7 @@ def test_a_storm_ends_well_while_replicas_are_killed_in_turn(kind: KindCluster, 
 
     kills = 0
     while not all(stage.ended(name) for name in names):
-        approve_all(stage)
+        stage.approve_all()
         if kills < 4 and (leads := leader(kind)):
             kind.kubectl("delete", "pod", NAMESPACE, leads, "--grace-period=0", "--force")
             kills += 1
@@ -154,24 +146,6 @@ def test_a_storm_ends_well_while_replicas_are_killed_in_turn(kind: KindCluster, 
     assert set(phases.values()) == {"Resolved"}, phases
     for host in pool:
         assert (starts(host), actions(host)) == (2, ["restart-unit"])
-    assert {attempt for host in pool for attempt in claims(host)} <= approved_attempts(stage)
+    assert {attempt for host in pool for attempt in claims(host)} <= stage.approved_attempts()
     for host in pool:
         host.stop()
-
-
-def approve_all(stage: Stage) -> None:
-    """As somebody on call: whatever waits for it."""
-    for request in requests(stage):
-        if not request["spec"].get("reviews") and request["spec"]["incidentRef"]["uid"] != "none":
-            stage.review(request["metadata"]["name"])
-
-
-def approved_attempts(stage: Stage) -> set[str]:
-    """The attempts that belong to a request that was approved."""
-    approved = [request for request in requests(stage) if request["spec"].get("reviews")]
-    return {attempt for request in approved for attempt in request.get("status", {}).get("attemptIds", ())}
-
-
-def requests(stage: Stage) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = stage.cluster.api().get(stage.path("approvalrequests"))["items"]
-    return found

@@ -7,7 +7,7 @@ import contextlib
 import functools
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, NoReturn
@@ -151,7 +151,7 @@ class _Operator:
         self._incidents = {each: IncidentStore(self._cache, each, self._changed) for each in options.namespaces}
         self._requests = {each: RequestStore(self._cache, each, self._changed) for each in options.namespaces}
         self._gate_check = GateCheck(gate, options.namespaces, lambda: self._leads)
-        metrics.watch(self)
+        metrics.watch(queue, lambda: self._leads, lambda: self._gate_check.problems)
         incidents = IncidentReconciler(
             Gatherer(OPERATOR_USER, self._cache, catalogue, self._relist, related, resources, revisions),
             ClusterEffects(resources, Pins(revisions, catalogue), Events(client), gate, self._cache),
@@ -234,23 +234,6 @@ class _Operator:
             self._relist.look_at_all(namespace)
             if self._options.archive is not None:
                 self._queue.add(Key(RETENTION, namespace))
-
-    # What is asked at each scrape (metrics/process.py)
-
-    def leads(self) -> bool:
-        return self._leads
-
-    def gate_problems(self) -> Mapping[str, Sequence[str]]:
-        return self._gate_check.problems
-
-    def queue_depth(self) -> int:
-        return self._queue.depth()
-
-    def queue_oldest_seconds(self) -> float:
-        return self._queue.oldest_seconds()
-
-    def stalled_seconds(self) -> float:
-        return self._queue.stalled_seconds()
 
     def _changed(self, key: Key) -> None:
         """An object is to be looked at, by who leads."""

@@ -6,8 +6,8 @@ statuses, reasons and the namespaces that are watched; never a host, a service, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector
 from firstresponder.hosts import pool
 from firstresponder.kube import client
 from firstresponder.workqueue import observer
+from firstresponder.workqueue.queue import Queue
 
 
 class Metric(NamedTuple):
@@ -94,18 +95,8 @@ class _OfKind(Protocol):
 
 
 K = TypeVar("K", bound=_OfKind)
-
-
-class State(Protocol):
-    """What is asked at each scrape."""
-
-    def leads(self) -> bool: ...
-    def gate_problems(self) -> Mapping[str, Sequence[str]]:
-        """By namespace that is watched; none where the gate holds."""
-
-    def queue_depth(self) -> int: ...
-    def queue_oldest_seconds(self) -> float: ...
-    def stalled_seconds(self) -> float: ...
+GateProblems = Callable[[], Mapping[str, Sequence[str]]]
+"""What is wrong with the approval gate, by namespace that is watched; nothing where it holds."""
 
 
 class ProcessMetrics(observer.Observer[K], client.Observer, pool.Observer):
@@ -141,9 +132,9 @@ class ProcessMetrics(observer.Observer[K], client.Observer, pool.Observer):
     def asked(self, host: str, what: str, outcome: str, seconds: float) -> None:  # noqa: ARG002 - of hosts there is no end
         self._ssh.labels(what, outcome).observe(seconds)
 
-    def watch(self, state: State) -> None:
-        """Ask this too, at each scrape."""
-        self.registry.register(_OfState(state))
+    def watch(self, queue: Queue[K], leads: Callable[[], bool], gate_problems: GateProblems) -> None:
+        """Ask these too, at each scrape."""
+        self.registry.register(_AtScrape(queue, leads, gate_problems))
 
     def scraped(self, accept: str) -> tuple[bytes, str]:
         """All of it in the format that whoever asks accepts, and that format's content type."""
@@ -151,20 +142,21 @@ class ProcessMetrics(observer.Observer[K], client.Observer, pool.Observer):
         return write(self.registry), content_type
 
 
-class _OfState(Collector):
-    def __init__(self, state: State) -> None:
-        self._state = state
+class _AtScrape(Collector, Generic[K]):
+    def __init__(self, queue: Queue[K], leads: Callable[[], bool], gate_problems: GateProblems) -> None:
+        self._queue = queue
+        self._leads = leads
+        self._gate_problems = gate_problems
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        state = self._state
         for metric, value in (
-            (LEADER, float(state.leads())),
-            (QUEUE_DEPTH, float(state.queue_depth())),
-            (QUEUE_OLDEST, state.queue_oldest_seconds()),
-            (STALLED, state.stalled_seconds()),
+            (LEADER, float(self._leads())),
+            (QUEUE_DEPTH, float(self._queue.depth())),
+            (QUEUE_OLDEST, self._queue.oldest_seconds()),
+            (STALLED, self._queue.stalled_seconds()),
         ):
             yield GaugeMetricFamily(metric.name, metric.meaning, value=value)
         gate = GaugeMetricFamily(GATE.name, GATE.meaning, labels=GATE.labels)
-        for namespace, problems in state.gate_problems().items():
+        for namespace, problems in self._gate_problems().items():
             gate.add_metric([namespace], float(not problems))
         yield gate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from firstresponder.metrics.process import METRICS, ProcessMetrics
+from firstresponder.workqueue.queue import Queue
 
 
 @dataclass(frozen=True)
@@ -17,30 +18,13 @@ class Key:
     kind: str
 
 
-class State:
-    """A replica that stands by, with one namespace where the gate holds and one where it does not."""
-
-    is_leading = False
-
-    def leads(self) -> bool:
-        return self.is_leading
-
-    def gate_problems(self) -> Mapping[str, Sequence[str]]:
-        return {"prod": (), "shop": ("the policy is not bound",)}
-
-    def queue_depth(self) -> int:
-        return 3
-
-    def queue_oldest_seconds(self) -> float:
-        return 1.5
-
-    def stalled_seconds(self) -> float:
-        return 0.25
+GATE: dict[str, tuple[str, ...]] = {"prod": (), "shop": ("the policy is not bound",)}
+"""One namespace where the gate holds, and one where it does not."""
 
 
-def metrics(state: State | None = None) -> ProcessMetrics[Key]:
+def metrics(queue: Queue[Key] | None = None, leads: Callable[[], bool] = lambda: False) -> ProcessMetrics[Key]:
     made = ProcessMetrics[Key]()
-    made.watch(state or State())
+    made.watch(queue or Queue(), leads, lambda: GATE)
     return made
 
 
@@ -68,14 +52,20 @@ def test_requests_to_the_api_server_are_counted_with_what_became_of_them(status:
     assert value(counted.registry, "firstresponder_api_request_seconds_count", **labels) == 1.0
 
 
-def test_what_is_asked_at_a_scrape_is_as_it_is_then() -> None:
-    state = State()
-    found = metrics(state).registry
+async def test_what_is_asked_at_a_scrape_is_as_it_is_then() -> None:
+    now, leading = [0.0], [False]
+    queue: Queue[Key] = Queue(clock=lambda: now[0])
+    found = metrics(queue, lambda: leading[0]).registry
     assert value(found, "firstresponder_leader") == 0.0
-    state.is_leading = True
+    leading[0] = True
     assert value(found, "firstresponder_leader") == 1.0
     assert value(found, "firstresponder_approval_gate_holds", namespace="prod") == 1.0
     assert value(found, "firstresponder_approval_gate_holds", namespace="shop") == 0.0
+    for kind in ("Incident", "Host", "Runbook", "ApprovalRequest"):
+        queue.add(Key(kind))
+    now[0] = 1.25
+    await queue.take()
+    now[0] = 1.5
     assert value(found, "firstresponder_queue_depth") == 3.0
     assert value(found, "firstresponder_queue_oldest_seconds") == 1.5
     assert value(found, "firstresponder_reconcile_stalled_seconds") == 0.25
